@@ -1,0 +1,289 @@
+"""The lane: events of some topics in, one plain async function per event type, each effect once.
+
+One lane per service and group. A batch is handled key by key: one key's events in order, the keys in
+parallel, one commit per batch. A record that cannot be handled parks its key; the other keys go on.
+While the store or the broker is away the partition is held and nothing is parked.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry
+
+from shared import telemetry
+from shared.contracts.registry import EventModel, stem
+from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head
+from shared.messaging.metrics import LaneMetrics
+from shared.messaging.parked import Parked
+from shared.store.collection import Unavailable
+from shared.store.repository import Contention
+
+log = structlog.get_logger("lane")
+
+Handler = Callable[[Event[Any]], Awaitable[None]]
+Handlers = Mapping[type[EventModel], Handler]
+
+HOLD_ON = (Unavailable, Contention, ConnectionError, TimeoutError)
+"""Our own infrastructure is away: hold the partition and try again, park nothing."""
+
+POLL_MS = 40
+BATCH = 200
+WIDTH = 16
+REVOKE_WAIT = 20.0
+REBALANCE_MS = 30_000
+
+
+class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Reads `topics()` as the group `group`. `connect` makes a fresh consumer-only broker for each start."""
+
+    def __init__(
+        self,
+        group: str,
+        topics: Callable[[], Iterable[str]],
+        handlers: Handlers,
+        parked: Parked,
+        *,
+        instance: str = "",
+        connect: Callable[[], KafkaBroker] | None = None,
+        metrics: LaneMetrics | None = None,
+        pause: float = 1.0,
+    ) -> None:
+        self.group, self._topics, self._parked, self._pause = group, topics, parked, pause
+        self._by_type = {model.type: (model, handler) for model, handler in handlers.items()}
+        self._stems = {stem(type_): type_ for type_ in self._by_type}
+        self._instance, self._connect = instance, connect
+        self._broker: KafkaBroker | None = None
+        self._subscriber: Any = None
+        self._reading: tuple[str, ...] = ()
+        self._standing: dict[str, set[str]] = {}
+        self._turn = asyncio.Lock()
+        self._slots = asyncio.Semaphore(WIDTH)
+        self.held: str | None = None
+        self._metrics = metrics or LaneMetrics(CollectorRegistry())
+
+    # -- the consumer ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Subscribe to the topics as they are now; raises what Kafka raises when it is away."""
+        if self._connect is None:
+            return
+        self._reading = tuple(sorted(self._topics()))
+        broker = self._connect()
+        subscriber = broker.subscriber(
+            *self._reading,
+            group_id=self.group,
+            group_instance_id=f"{self.group}-{self._instance}".replace(":", "-"),
+            batch=True,
+            max_records=BATCH,
+            batch_timeout_ms=POLL_MS,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            rebalance_timeout_ms=REBALANCE_MS,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            max_poll_interval_ms=600_000,
+            listener=self,
+            decoder=_whole_message,
+        )
+        subscriber(self._consume)
+        try:
+            await broker.start()
+        except BaseException:
+            await broker.stop()
+            raise
+        self._broker, self._subscriber = broker, subscriber
+        log.info("lane.started", group=self.group, topics=self._reading)
+
+    async def stop(self) -> None:
+        """Finish the batch, commit it, leave."""
+        broker, self._broker, self._subscriber = self._broker, None, None
+        if broker is not None:
+            async with self._turn:
+                pass
+            await broker.stop()
+
+    async def follow(self) -> None:
+        """Start again with the longer list when a department was admitted."""
+        if self._broker is not None and tuple(sorted(self._topics())) != self._reading:
+            await self.stop()
+            await self.start()
+
+    def fault(self) -> str | None:
+        """Why the lane is not working, for readiness; `None` when it works."""
+        if self._connect is None:
+            return None
+        if self._subscriber is None or self._subscriber.consumer is None:
+            return "not connected"
+        return self.stuck() or self.held
+
+    def stuck(self, limit_seconds: float = 60.0) -> str | None:
+        """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""
+        if self._subscriber is None or (consumer := self._subscriber.consumer) is None:
+            return None
+        now = time.time() * 1000
+        for partition in consumer.assignment():
+            polled = consumer.last_poll_timestamp(partition)
+            if polled is not None and now - polled > limit_seconds * 1000:
+                return f"{partition.topic}-{partition.partition} was not polled for {(now - polled) / 1000:.0f} s"
+        return None
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+        """Finish and commit the batch before the partitions go to somebody else."""
+        try:
+            async with asyncio.timeout(REVOKE_WAIT):
+                async with self._turn:
+                    pass
+        except TimeoutError:  # the others may have them; what we still do is repeated there and ignored
+            log.warning("lane.revoked-while-busy", group=self.group)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Others may have parked keys of these partitions meanwhile: look again before the next batch."""
+        for partition in assigned:
+            self._standing.pop(partition.topic, None)
+
+    async def _consume(self, message: Any) -> None:
+        records = [
+            Record(r.topic, r.partition, r.offset, r.key, getattr(r, "raw_headers", r.headers), r.value)
+            for r in message.raw_message
+        ]
+        async with self._turn:
+            if await self.handle(records):
+                await message.ack()
+                return
+            await asyncio.sleep(self._pause)
+            await message.nack()
+
+    # -- handling ----------------------------------------------------------------------------------------
+
+    async def handle(self, records: Iterable[Record]) -> bool:
+        """Handle a batch; false when it must come again because our infrastructure is away."""
+        keys: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in records:
+            keys[record.topic, record.lock].append(record)
+        results: list[BaseException | None] = []
+        try:
+            for topic in {topic for topic, _ in keys} - self._standing.keys():
+                self._standing[topic] = await self._parked.locks(topic)
+            results = await asyncio.gather(*map(self._in_order, keys.values()), return_exceptions=True)
+        except HOLD_ON as exc:
+            results = [exc]
+        failures = [r for r in results if isinstance(r, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, HOLD_ON):  # parking itself failed: hold as well, and say so loudly
+                log.error("lane.broken", group=self.group, exc_info=failure)
+        self.held = f"held: {failures[0]!r}" if failures else None
+        if failures:
+            self._metrics.held.inc()
+            log.warning("lane.held", group=self.group, error=repr(failures[0]))
+        return not failures
+
+    async def _in_order(self, records: list[Record]) -> None:
+        async with self._slots:
+            for record in records:
+                if await self._stands(record):
+                    await self._park(record, None)
+                    continue
+                try:
+                    await self._one(record)
+                except HOLD_ON:
+                    raise
+                except Exception as exc:  # noqa: BLE001 - whatever a handler raises parks its key, with the reason
+                    await self._park(record, exc)
+
+    async def _stands(self, record: Record) -> bool:
+        """Whether the record's key is parked. Only keys known to stand still are looked up."""
+        standing = self._standing[record.topic]
+        if record.lock not in standing:
+            return False
+        if await self._parked.stands(record.topic, record.lock):
+            return self._wanted(record)
+        standing.discard(record.lock)
+        return False
+
+    def _wanted(self, record: Record) -> bool:
+        """Whether a record behind a parked one would concern us: what we cannot judge does."""
+        try:
+            return stem(read_head(record).type) in self._stems
+        except Unreadable:
+            return True
+
+    async def _park(self, record: Record, error: Exception | None) -> None:
+        await self._parked.park(record, error)
+        self._standing[record.topic].add(record.lock)
+        self._metrics.parked.inc()
+        log.warning(
+            "lane.parked",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            error=type(error).__name__ if error else "behind",
+            reason=str(error)[:300] if isinstance(error, Unreadable) else None,
+        )
+
+    async def _one(self, record: Record) -> None:
+        head = read_head(record)
+        found = self._by_type.get(head.type)
+        if found is None:
+            if (known := self._stems.get(stem(head.type))) is not None:
+                raise Unreadable("unknown-version", f"{head.type[:120]} came, {known} is what is read here")
+            return  # somebody else's event on a shared topic
+        model, handler = found
+        await self._apply(handler, head, read(record, head, model))
+
+    async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
+        with (
+            telemetry.bind(head.trace),
+            structlog.contextvars.bound_contextvars(event_id=head.id, event_type=head.type, subject=head.subject),
+            self._metrics.timed(head.type),
+        ):
+            await handler(event)
+
+    # -- releasing parked keys ---------------------------------------------------------------------------
+
+    async def release_due(self) -> int:
+        """Try the keys that a person released, if their partition is ours; how many records were handled."""
+        handled = 0
+        for topic, lock, partition in await self._parked.releasing():
+            if self._owns(topic, partition):
+                async with self._turn:
+                    handled += await self._release(topic, lock)
+        return handled
+
+    def _owns(self, topic: str, partition: int) -> bool:
+        if self._connect is None:
+            return True
+        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        return consumer is not None and TopicPartition(topic, partition) in consumer.assignment()
+
+    async def _release(self, topic: str, lock: str) -> int:
+        handled = 0
+        for record in await self._parked.records(topic, lock):
+            if record is None:
+                break
+            try:
+                await self._one(record)
+            except HOLD_ON:
+                return handled  # tried again at the next round
+            except Exception as exc:  # noqa: BLE001 - the key stands still again, with the newer reason
+                await self._parked.failed_again(record, exc)
+                break
+            await self._parked.done(record)
+            handled += 1
+        else:
+            self._standing.get(topic, set()).discard(lock)
+            log.info("lane.released", topic=topic, records=handled)
+            return handled
+        await self._parked.stand_still(topic, lock)
+        return handled
+
+
+async def _whole_message(message: Any) -> Any:
+    """FastStream decoder: the handler gets the message as it is, nothing is injected."""
+    return message

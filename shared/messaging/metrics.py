@@ -1,0 +1,40 @@
+"""What the messaging kernel counts and times, on the service's own registry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class LaneMetrics:
+    """Events handled, by type and time taken; records parked; batches held."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            "tongban_event_seconds",
+            "Time a handler took, in seconds",
+            ["type"],
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+            registry=registry,
+        )
+        self.parked = Counter("tongban_records_parked_total", "Records that were parked", registry=registry)
+        self.held = Counter(
+            "tongban_batches_held_total", "Batches held while store or broker were away", registry=registry
+        )
+
+    @contextmanager
+    def timed(self, type_: str) -> Iterator[None]:
+        """Time one handler."""
+        with self.seconds.labels(type_).time():
+            yield
+
+
+class RelayMetrics:
+    """Journal entries published, failures, and how far the last sweep was behind."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.sent = Counter("tongban_entries_sent_total", "Journal entries confirmed by Kafka", registry=registry)
+        self.failed = Counter("tongban_publish_failures_total", "Publications that failed", registry=registry)
+        self.waiting = Gauge(
+            "tongban_documents_pending", "Documents with unsent entries at the last sweep", registry=registry
+        )

@@ -1,0 +1,172 @@
+"""Tables: reference data from compacted topics, whole and in memory, followed without a group.
+
+One reader per service serves all its tables. A table is ready once it has read what was there at the start.
+A bad row changes nothing: the row before it stays, and the record is parked until a good row replaces it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.contracts.registry import EventModel
+from shared.messaging.envelope import Record, Unreadable, read, read_head
+from shared.messaging.parked import Parked
+from shared.store.collection import Unavailable
+
+log = structlog.get_logger("table")
+
+M = TypeVar("M", bound=EventModel)
+POLL_MS = 1000
+
+
+class Table(Mapping[str, M], Generic[M]):
+    """Rows of one event type by `key(row)`. Reads like a dict; only the reader writes."""
+
+    def __init__(self, model: type[M], key: Callable[[M], str], on_change: Callable[[], None] = lambda: None) -> None:
+        self.model, self._key, self._on_change = model, key, on_change
+        self._rows: dict[str, M] = {}
+        self._names: dict[bytes, str] = {}
+
+    def __getitem__(self, key: str) -> M:
+        return self._rows[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, subject: bytes, row: M) -> None:
+        """The row of a subject as it is from now on."""
+        name = self._key(row)
+        if (before := self._names.get(subject)) is not None and before != name:
+            self._rows.pop(before, None)
+        self._names[subject], self._rows[name] = name, row
+        self._on_change()
+
+    def remove(self, subject: bytes) -> None:
+        """A tombstone: the row is gone."""
+        if (name := self._names.pop(subject, None)) is not None:
+            self._rows.pop(name, None)
+            self._on_change()
+
+
+class TableReader:
+    """Feeds the tables of one service from their topics."""
+
+    def __init__(
+        self, tables: list[Table[Any]], parked: Parked, options: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
+        self._tables, self._parked, self._options = tables, parked, options
+        self._by_type = {table.model.type: table for table in tables}
+        self._topics = sorted({table.model.topic for table in tables})
+        self._bad: set[tuple[str, str]] = set()
+        self._behind: dict[TopicPartition, int] = {}
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read from the beginning, then follow; raises what Kafka raises when it is away at the start."""
+        if self._options is None or not self._topics:
+            self.ready.set()
+            return
+        consumer = AIOKafkaConsumer(
+            *self._topics, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, **self._options()
+        )
+        try:
+            await consumer.start()
+            await self._look_ahead(consumer)
+            while True:
+                for partition, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                    for r in records:
+                        await self.feed(Record(r.topic, r.partition, r.offset, r.key, r.headers, r.value))
+                    self._caught_up(partition, await consumer.position(partition))
+        finally:
+            await consumer.stop()
+
+    async def _look_ahead(self, consumer: AIOKafkaConsumer) -> None:
+        """Note where the topics end now: a table is ready when it has read as far."""
+        partitions = sorted(consumer.assignment())
+        if missing := set(self._topics) - {p.topic for p in partitions}:
+            raise ConnectionError(f"not to be read yet: {', '.join(sorted(missing))}")
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        self._behind = {p: ends[p] for p in partitions if ends[p] > starts[p]}
+        self._caught_up(None, 0)
+
+    def _caught_up(self, partition: TopicPartition | None, position: int) -> None:
+        if partition in self._behind and position >= self._behind[partition]:
+            del self._behind[partition]
+        if not self._behind:
+            self.ready.set()
+
+    def fault(self) -> str | None:
+        """Why the tables cannot be relied on, for readiness; `None` when they are caught up."""
+        if self._options is None:
+            return None
+        if not self.ready.is_set():
+            return f"{', '.join(self._topics)}: not caught up yet"
+        return None
+
+    async def feed(self, record: Record) -> None:
+        """Take one record into its table."""
+        at = (record.topic, record.lock)
+        try:
+            self._take(record)
+        except Unreadable as exc:
+            log.warning(
+                "table.bad-row", topic=record.topic, partition=record.partition, offset=record.offset, error=str(exc)
+            )
+            self._bad.add(at)
+            await self._until_stored(self._parked.park, record, exc)
+            return
+        if at in self._bad or not self.ready.is_set():
+            await self._until_stored(self._parked.drop, *at)
+            self._bad.discard(at)
+
+    @staticmethod
+    async def _until_stored(write: Callable[..., Any], *args: Any) -> None:
+        while True:
+            try:
+                await write(*args)
+                return
+            except Unavailable:
+                await asyncio.sleep(1.0)
+
+    def _take(self, record: Record) -> None:
+        if record.value is None and record.key is not None and not any(name == "ce_type" for name, _ in record.headers):
+            for table in self._tables:
+                if table.model.topic == record.topic:
+                    table.remove(record.key)
+            return
+        head = read_head(record)
+        if head.type not in self._by_type:
+            if any(head.type.rpartition(".v")[0] == type_.rpartition(".v")[0] for type_ in self._by_type):
+                raise Unreadable("unknown-version", f"{head.type[:120]} came")
+            return
+        table = self._by_type[head.type]
+        if record.value is None:
+            table.remove(record.key or b"")
+            return
+        table.put(record.key or b"", read(record, head, table.model).data)
+
+    async def release_due(self) -> int:
+        """Try the bad rows that a person released; how many are good now."""
+        good = 0
+        for topic, lock, _ in await self._parked.releasing():
+            if topic not in self._topics:
+                continue
+            for record in await self._parked.records(topic, lock):
+                try:
+                    if record is None:
+                        raise Unreadable("too-large", "its bytes were not kept")
+                    self._take(record)
+                except Unreadable as exc:
+                    if record is not None:
+                        await self._parked.failed_again(record, exc)
+                    continue
+                await self._parked.done(record)
+                good += 1
+            await self._parked.stand_still(topic, lock)
+        return good

@@ -1,0 +1,231 @@
+"""What every service runs on: its store, relay, lane, tables and timers, started and stopped together.
+
+`app.py` of a service names the parts; the runtime starts each when what it needs is there, keeps it running
+while broker or store come and go, and tells readiness what is missing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from shared import telemetry
+from shared.aggregate import Aggregate
+from shared.clock import Clock
+from shared.contracts.registry import EventModel
+from shared.messaging.broker import client_options, consumer_broker, producer_broker
+from shared.messaging.lane import Handlers, Lane
+from shared.messaging.metrics import LaneMetrics, RelayMetrics
+from shared.messaging.outlet import KafkaOutlet
+from shared.messaging.parked import Parked
+from shared.messaging.relay import Outlet, Relay
+from shared.messaging.table import Table, TableReader
+from shared.settings import ServiceSettings
+from shared.store import Collection, Database, Repository
+from shared.store.collection import Index
+from shared.store.lease import Lease
+from shared.timers import Timers, Waking
+
+log = structlog.get_logger("runtime")
+
+A = TypeVar("A", bound=Aggregate)
+M = TypeVar("M", bound=EventModel)
+
+RETRY_SECONDS = 1.0
+TEND_SECONDS = 1.0
+FORGET_SECONDS = 60.0
+
+
+class Runtime:
+    """The parts of one service. `outlet` given: no Kafka, a test feeds the lane and reads what was published."""
+
+    def __init__(
+        self, settings: ServiceSettings, database: Database, clock: Clock, *, outlet: Outlet | None = None
+    ) -> None:
+        self.settings, self.database, self.clock = settings, database, clock
+        self.registry: CollectorRegistry = telemetry.new_registry()
+        self.parked = Parked(database.collection("parked"), clock)
+        self.timers = Timers(clock)
+        self.lane: Lane | None = None
+        self.tables: TableReader | None = None
+        self._kafka = outlet is None
+        self._outlet: Outlet = outlet or KafkaOutlet(lambda: producer_broker(settings))
+        self._repositories: list[tuple[Repository[Any], tuple[Index, ...]]] = []
+        self._collections: list[tuple[Collection, tuple[Index, ...]]] = []
+        self._tables: list[Table[Any]] = []
+        self._at_start: list[Callable[[], Awaitable[None]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._prepared = asyncio.Event()
+        self.relay: Relay | None = None
+
+    # -- naming the parts --------------------------------------------------------------------------------
+
+    def repository(self, name: str, model: type[A], *indexes: Index) -> Repository[A]:
+        """A repository whose journal the relay publishes."""
+        repository = Repository(self.database, name, model, self._written)
+        self._repositories.append((repository, indexes))
+        return repository
+
+    def collection(self, name: str, *indexes: Index) -> Collection:
+        """A plain collection, for read models."""
+        collection = self.database.collection(name)
+        self._collections.append((collection, indexes))
+        return collection
+
+    def table(self, model: type[M], key: Callable[[M], str], on_change: Callable[[], None] = lambda: None) -> Table[M]:
+        """A table of reference data."""
+        table = Table(model, key, on_change)
+        self._tables.append(table)
+        return table
+
+    def read(self, topics: Callable[[], Iterable[str]], handlers: Handlers) -> None:
+        """The service's one lane: group `<service>.main`."""
+        self.lane = Lane(
+            f"{self.settings.service}.main",
+            topics,
+            handlers,
+            self.parked,
+            instance=self.settings.instance,
+            connect=(lambda: consumer_broker(self.settings)) if self._kafka else None,
+            metrics=LaneMetrics(self.registry),
+        )
+
+    def wake(self, repository: Repository[Any], waking: Waking | None = None) -> None:
+        """Serve the repository's `wake_at`."""
+        self.timers.watch(repository, waking)
+
+    def at_start(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Run once the store is there, before anything else; tried again until it succeeds."""
+        self._at_start.append(prepare)
+
+    def _written(self, aggregate: Aggregate) -> None:
+        if self.relay is not None:
+            self.relay.nudge()
+        if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
+            self.timers.nudge()
+
+    def wire(self) -> None:
+        """All parts are named: make what serves them."""
+        self.relay = Relay(
+            [repository for repository, _ in self._repositories],
+            self._outlet,
+            Lease(self.database.collection("leases"), "relay", self.settings.instance, self.clock),
+            self.clock,
+            f"/{self.settings.city}/{self.settings.service}",
+            metrics=RelayMetrics(self.registry),
+        )
+        options = (lambda: client_options(self.settings)) if self._kafka else None
+        self.tables = TableReader(self._tables, self.parked, options)
+
+    # -- running -----------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything runs inside; leaving finishes the batch, publishes what is pending and closes."""
+        for part in (self._prepare, self._publish, self._follow_tables, self._handle, self._wake, self._forget):
+            self._tasks.append(asyncio.create_task(self._keep(part), name=part.__name__))
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        if self.lane is not None:
+            await self.lane.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.relay is not None and self._prepared.is_set():
+            try:
+                await self.relay.sweep()
+                await self.relay.stop()
+            except Exception as exc:  # noqa: BLE001 - what is left pending goes out after the next start
+                log.warning("runtime.stopped-early", error=repr(exc))
+        if isinstance(self._outlet, KafkaOutlet):
+            await self._outlet.stop()
+        await self.database.close()
+
+    async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part; start it again when it breaks, for broker and store come and go."""
+        while True:
+            try:
+                await part()
+                return
+            except Exception as exc:  # noqa: BLE001 - named in the log, seen in readiness, tried again
+                log.warning("runtime.again", part=part.__name__, error=repr(exc)[:500])
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def prepare(self) -> None:
+        """Make the indexes and run what was asked for at the start."""
+        await self.parked.ensure()
+        for repository, indexes in self._repositories:
+            await repository.ensure(*indexes)
+        for collection, indexes in self._collections:
+            await collection.ensure(*indexes)
+        for start in self._at_start:
+            await start()
+
+    async def _prepare(self) -> None:
+        await self.prepare()
+        self._prepared.set()
+
+    async def _publish(self) -> None:
+        await self._prepared.wait()
+        if isinstance(self._outlet, KafkaOutlet):
+            await self._outlet.rebuild()
+        assert self.relay is not None  # noqa: S101 - wire() comes before running()
+        await self.relay.run()
+
+    async def _follow_tables(self) -> None:
+        await self._prepared.wait()
+        if self.tables is not None:
+            await self.tables.run()
+
+    async def _handle(self) -> None:
+        await self._prepared.wait()
+        if self.lane is None or self.tables is None:
+            return
+        await self.tables.ready.wait()
+        await self.lane.stop()
+        await self.lane.start()
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            await self.lane.follow()
+            await self.lane.release_due()
+            await self.tables.release_due()
+            if (stuck := self.lane.stuck()) is not None:
+                raise ConnectionError(stuck)
+
+    async def _wake(self) -> None:
+        await self._prepared.wait()
+        await self.timers.run()
+
+    async def _forget(self) -> None:
+        await self._prepared.wait()
+        while self.relay is not None:
+            await self.relay.forget()
+            await asyncio.sleep(FORGET_SECONDS)
+
+    # -- readiness ---------------------------------------------------------------------------------------
+
+    async def store_fault(self) -> str | None:
+        """Why the store cannot be used, or `None`."""
+        await self.database.ping()
+        return None if self._prepared.is_set() else "not prepared yet"
+
+    async def broker_fault(self) -> str | None:
+        """Why nothing can be published, or `None`."""
+        if isinstance(self._outlet, KafkaOutlet) and not await self._outlet.ping():
+            return "does not answer"
+        return None
+
+    async def tables_fault(self) -> str | None:
+        """Why the reference data cannot be relied on, or `None`."""
+        return self.tables.fault() if self.tables is not None else None
+
+    async def lanes_fault(self) -> str | None:
+        """Why events are not being handled, or `None`."""
+        return self.lane.fault() if self.lane is not None else None

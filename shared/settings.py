@@ -1,0 +1,75 @@
+"""Settings come from environment variables `TONGBAN_*`; everything missing or wrong is named at once, at start."""
+
+import re
+import socket
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TONGBAN_"
+
+
+class SettingsError(Exception):
+    """Missing or wrong settings: one line each, by the variable's name, never with a value."""
+
+
+class ServiceSettings(BaseSettings):
+    """What each service needs to run. A service extends it and sets `service`, its member name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+    service: ClassVar[str]
+
+    city: str = Field(default="dalian", pattern=r"^[a-z][a-z0-9-]{1,31}$")
+    instance: str = ""
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    issuer: str
+    state: Path = Path(".tongban")
+
+    kafka_bootstrap: str = Field(pattern=r"^[^:,\s]+:\d+(,[^:,\s]+:\d+)*$")
+    kafka_security_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT"
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str
+    kafka_password: SecretStr
+
+    mongo_uri: SecretStr
+    mongo_database: str = ""
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_a_url(cls, value: str) -> str:
+        """Kept as text: `iss` is compared character by character, and a URL type would add a slash."""
+        AnyHttpUrl(value)
+        if re.search(r"[?#]|/$", value):
+            raise ValueError("no query, no fragment, no slash at the end")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_that_depend(cls, values: Any) -> Any:
+        named = dict(values)
+        named.setdefault("instance", f"{socket.gethostname()}:{named.get('http_port')}")
+        named.setdefault("mongo_database", f"tongban_{cls.service}")
+        return named
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def load(cls: type[Settings]) -> Settings:
+    """Read the settings from the environment.
+
+    Raises `SettingsError` naming every variable that is missing or wrong; the caller prints it and exits with 2.
+    """
+    try:
+        return cls()
+    except ValidationError as error:
+        lines = [_line(str(fault["loc"][0]), fault["type"], fault["msg"]) for fault in error.errors()]
+    raise SettingsError("\n".join(sorted(lines)))
+
+
+def _line(field: str, kind: str, message: str) -> str:
+    return f"{PREFIX}{field.upper()}: {'is missing' if kind == 'missing' else message}"

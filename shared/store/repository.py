@@ -1,0 +1,244 @@
+"""Aggregates in a collection: one document, one write, its events in the same write.
+
+A document is the aggregate's state beside the kernel's own fields: `v` (changes), `seq` (last journal
+entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the relay last caught up),
+`journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from shared import telemetry
+from shared.aggregate import Aggregate, Recorded
+from shared.errors import NotFound, PreconditionFailed
+from shared.store.collection import Database, Document, DuplicateKey, Index
+
+A = TypeVar("A", bound=Aggregate)
+R = TypeVar("R")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KERNEL_FIELDS = frozenset({"id", "v", "seq"})
+ATTEMPTS = 12
+SEEN_LIMIT = 100
+PERSONAL_RETENTION = timedelta(days=7)
+"""How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
+
+
+class AlreadyThere(Exception):
+    """`add` met an aggregate with this id; nothing was overwritten."""
+
+
+class Contention(Exception):
+    """Too many others changed the same document at once; trying again later is right."""
+
+
+class Cause(Protocol):
+    """The event that a change is the effect of."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def sequence(self) -> int | None: ...
+
+
+class JournalEntry(BaseModel):
+    """One entry of an aggregate's journal. `data` is the payload's JSON, `None` once it is forgotten."""
+
+    sequence: int
+    type: str
+    topic: str
+    time: datetime
+    trace: str
+    sha256: str
+    data: str | None
+
+
+def _escaped(key: str) -> str:
+    return key.replace("%", "%25").replace(".", "%2E").replace("$", "%24")
+
+
+def _heard_key(cause: Cause) -> str:
+    return _escaped(f"{cause.topic}/{cause.subject}")
+
+
+def has_heard(document: Document, cause: Cause) -> bool:
+    """Whether the document says that it has applied this event, or a later one of the same source."""
+    if cause.sequence is None:
+        return f"{cause.topic}/{cause.id}" in document.get("seen", ())
+    return int(document.get("heard", {}).get(_heard_key(cause), 0)) >= cause.sequence
+
+
+def _storable(value: Any) -> Any:
+    """BSON knows times and no dates: a date is kept as `YYYY-MM-DD`."""
+    if isinstance(value, dict):
+        return {key: _storable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def _state(aggregate: Aggregate) -> Document:
+    state: Document = _storable(aggregate.model_dump(exclude=set(KERNEL_FIELDS)))
+    return state
+
+
+def _entry(recorded: Recorded, trace: str) -> Document:
+    entry: Document = {
+        "type": recorded.type,
+        "topic": recorded.topic,
+        "time": recorded.time,
+        "trace": trace,
+        "sha256": recorded.sha256,
+        "data": recorded.body.decode(),
+    }
+    if recorded.personal:
+        entry["personal"] = True
+    return entry
+
+
+class Repository(Generic[A]):
+    """Loads and saves aggregates of one class. `on_write` wakes the relay and the timers of this process."""
+
+    def __init__(
+        self, database: Database, name: str, model: type[A], on_write: Callable[[Aggregate], None] = lambda _: None
+    ) -> None:
+        self.collection = database.collection(name)
+        self.archive = database.collection(f"{name}_journal")
+        self.model = model
+        self._on_write = on_write
+
+    async def ensure(self, *indexes: Index) -> None:
+        """Make the kernel's indexes and the feature's own."""
+        await self.collection.ensure(
+            Index([("_id", 1), ("v", 1)]),  # the embedded store scans for {_id, v} without it
+            Index([("pending", 1)], partial={"pending": {"$gt": 0}}),
+            Index([("wake_at", 1)], partial={"wake_at": {"$gt": EPOCH}}),
+            Index([("forget_at", 1)], partial={"forget_at": {"$gt": EPOCH}}),
+            *indexes,
+        )
+        await self.archive.ensure(Index([("aggregate", 1)]))
+
+    async def add(self, aggregate: A, *, cause: Cause | None = None) -> None:
+        """Insert; raises `AlreadyThere` and changes nothing when the id is taken."""
+        recorded = aggregate.take_recorded()
+        document = {k: v for k, v in _state(aggregate).items() if k != "wake_at" or v is not None}
+        document |= {"_id": aggregate.id, "v": 1, "seq": len(recorded), "sent": 0, "pending": len(recorded)}
+        document["journal"] = self._entries(recorded, 0)
+        document["heard"] = {_heard_key(cause): cause.sequence} if cause and cause.sequence is not None else {}
+        document["seen"] = [f"{cause.topic}/{cause.id}"] if cause and cause.sequence is None else []
+        if any(r.personal for r in recorded):
+            document["forget_at"] = recorded[0].time + PERSONAL_RETENTION
+        try:
+            await self.collection.insert(document)
+        except DuplicateKey as exc:
+            raise AlreadyThere(aggregate.id) from exc
+        aggregate.v, aggregate.seq = 1, len(recorded)
+        self._on_write(aggregate)
+
+    async def find(self, id_: str) -> A | None:
+        """The aggregate, or None."""
+        document = await self.collection.get(id_, without=("journal",))
+        return None if document is None else self.load(document)
+
+    async def get(self, id_: str) -> A:
+        """The aggregate; raises `NotFound`."""
+        if (found := await self.find(id_)) is None:
+            raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
+        return found
+
+    def load(self, document: Document) -> A:
+        """An aggregate from its document, as queries of a feature's store find it."""
+        return self.model.model_validate(document)
+
+    async def change(
+        self,
+        id_: str,
+        fn: Callable[[A], R],
+        *,
+        cause: Cause | None = None,
+        version: int | None = None,
+    ) -> A:
+        """Load, call `fn`, save; again from the start when somebody else was quicker.
+
+        With `cause`, the event is applied at most once: what `heard` or `seen` covers is skipped, and the
+        event is remembered in the same write. With `version` (from `If-Match`) any other `v` raises
+        `PreconditionFailed`. Raises `NotFound`, whatever `fn` raises, and `Contention` after 12 attempts.
+        """
+        for attempt in range(ATTEMPTS):
+            document = await self.collection.get(id_, without=("journal",))
+            if document is None:
+                raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
+            aggregate = self.load(document)
+            if cause is not None and has_heard(document, cause):
+                return aggregate
+            PreconditionFailed.unless_current(version, aggregate.v)
+            before = _state(aggregate)
+            fn(aggregate)
+            update = self._update(aggregate, before, cause)
+            if update is None:
+                return aggregate
+            if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
+                aggregate.v += 1
+                aggregate.seq = update["$set"]["seq"]
+                self._on_write(aggregate)
+                return aggregate
+            await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise Contention(f"{self.collection.name} {id_}")
+
+    def _update(self, aggregate: A, before: Document, cause: Cause | None) -> dict[str, Any] | None:
+        recorded, after = aggregate.take_recorded(), _state(aggregate)
+        changed = {field: value for field, value in after.items() if before.get(field) != value}
+        if not (recorded or changed or cause):
+            return None
+        update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}}
+        if "wake_at" in changed and changed["wake_at"] is None:
+            del changed["wake_at"]
+            update["$unset"] = {"wake_at": ""}
+        entries = self._entries(recorded, aggregate.seq)
+        update["$set"] = {
+            **changed,
+            "seq": aggregate.seq + len(recorded),
+            **{f"journal.{n}": e for n, e in entries.items()},
+        }
+        if any(r.personal for r in recorded):
+            update["$min"] = {"forget_at": recorded[0].time + PERSONAL_RETENTION}
+        if cause is not None and cause.sequence is not None:
+            update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence
+        elif cause is not None:
+            update["$push"] = {"seen": {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}}
+        return update
+
+    @staticmethod
+    def _entries(recorded: Sequence[Recorded], after: int) -> Document:
+        trace = telemetry.current()
+        return {str(after + n): _entry(r, trace) for n, r in enumerate(recorded, 1)}
+
+    async def journal(self, id_: str) -> list[JournalEntry]:
+        """The aggregate's entries in order, the trimmed ones included; raises `NotFound`."""
+        documents = await self.collection.find({"_id": id_}, only=("journal", "trimmed"), limit=1)
+        if not documents:
+            raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
+        kept = [{"sequence": int(n), **entry} for n, entry in documents[0]["journal"].items()]
+        trimmed = await self.archive.find({"aggregate": id_}, limit=1_000_000) if documents[0].get("trimmed") else []
+        entries = {entry["sequence"]: JournalEntry.model_validate(entry) for entry in [*trimmed, *kept]}
+        return [entries[n] for n in sorted(entries)]
+
+    async def due(self, now: datetime, limit: int = 100) -> list[str]:
+        """Ids of aggregates that want to be woken by `now`."""
+        found = await self.collection.find({"wake_at": {"$gt": EPOCH, "$lte": now}}, only=("_id",), limit=limit)
+        return [str(document["_id"]) for document in found]
+
+    async def wake(self, id_: str, now: datetime) -> None:
+        """Call the aggregate's `wake` once, if it is still due."""
+        await self.change(id_, lambda a: a.wake(now) if a.wake_at is not None and a.wake_at <= now else None)

@@ -1,0 +1,29 @@
+"""Server-rendered pages: Jinja2 with a shared layout and one small stylesheet; no scripts, no third-party hosts."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import FileResponse
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from shared.web.authentication import public
+
+_HERE = Path(__file__).parent
+router = APIRouter(include_in_schema=False, dependencies=[Depends(public("looks of the pages"))])
+
+
+def templates(folder: Path | None = None) -> Jinja2Templates:
+    """Templates of a feature's folder, and the shared `layout.html`. Escapes; an unknown variable is an error."""
+    folders = [folder] if folder else []
+    loader = FileSystemLoader([*folders, _HERE / "templates"])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return Jinja2Templates(env=environment)
+
+
+@router.get("/assets/tongban.css")
+async def stylesheet() -> FileResponse:
+    """The one stylesheet."""
+    return FileResponse(_HERE / "assets" / "tongban.css", headers={"Cache-Control": "max-age=300"})

@@ -1,0 +1,28 @@
+"""`ETag` and `If-Match` carry the version `v` of a document."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header
+
+from shared.errors import PreconditionFailed
+
+
+def etag(version: int) -> str:
+    """The strong validator of a version: `"7"`, quotes included."""
+    return f'"{version}"'
+
+
+def _expected_version(
+    if_match: Annotated[str | None, Header(description='The `ETag` that was read, e.g. `"7"`')] = None,
+) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'"(\d{1,18})"', if_match.strip())
+    if found is None:
+        raise PreconditionFailed("If-Match does not name a version of ours")
+    return int(found[1])
+
+
+# The version a caller insists on (`None`: any); the command gives it to `PreconditionFailed.unless_current(...)`.
+IfMatch = Annotated[int | None, Depends(_expected_version)]

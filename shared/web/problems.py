@@ -1,0 +1,138 @@
+"""Every error as `application/problem+json` (RFC 9457) with a stable `code`, and every fault named at once."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+
+from shared import telemetry
+from shared.errors import DomainError, Fault
+from shared.ids import new_id
+from shared.store import Contention, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+log = structlog.get_logger(__name__)
+
+
+class ProblemFault(BaseModel):
+    """One thing wrong. `pointer` is a JSON pointer (RFC 6901) into what `where` names."""
+
+    where: str
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem (RFC 9457). Rely on `code`; `trace` finds the request in the logs, `incident` an unexpected error."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    faults: list[ProblemFault] = []
+    trace: str
+    incident: str | None = None
+
+
+# For `FastAPI(responses=…)`: the answer of every operation that does not succeed.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+SCHEMAS: Mapping[str, Any] = models_json_schema(
+    [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
+)[1]["$defs"]
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers for every kind of error."""
+    app.add_exception_handler(DomainError, _domain)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(Contention, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    faults: Sequence[ProblemFault] = (),
+    incident: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response for a problem."""
+    content = Problem(
+        type=f"urn:tongban:problem:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        code=code,
+        detail=detail,
+        faults=list(faults),
+        trace=telemetry.trace_id(),
+        incident=incident,
+    )
+    body = content.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
+
+
+async def _domain(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)  # noqa: S101 - registered for this class only
+    headers = {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        # RFC 6750 section 3.1: no error code where no token came at all.
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if error.code.startswith("token_") else "Bearer"
+    faults = [_in_body(fault) for fault in error.faults]
+    return problem(error.status, error.code, error.detail, faults=faults, headers=headers)
+
+
+async def _validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    faults = [_fault(found["loc"], found["type"], found["msg"]) for found in error.errors()]
+    return problem(422, "invalid", "The request does not fit its schema", faults=faults)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    log.warning("store.unavailable", error=type(error).__name__)
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(503, "unavailable", "The store does not answer right now: try again", headers=headers)
+
+
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    incident = new_id("incident")
+    log.error("request.failed", incident=incident, exc_info=error)
+    return problem(500, "unexpected", "Something went wrong on our side", incident=incident)
+
+
+def _in_body(fault: Fault) -> ProblemFault:
+    return ProblemFault(where="body", pointer=fault.pointer, code=fault.code, detail=fault.detail)
+
+
+def _fault(location: Sequence[str | int], kind: str, message: str) -> ProblemFault:
+    """A fault of pydantic, without the value that was sent: it may be personal."""
+    where, *path = location
+    if kind == "json_invalid":
+        path = []
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return ProblemFault(where=str(where), pointer=pointer, code=kind, detail=message)

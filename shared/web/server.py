@@ -1,0 +1,32 @@
+"""Starting a service as a process: settings, logs, uvicorn."""
+
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared import logging
+from shared.settings import Settings, SettingsError, load
+
+GRACE_S = 15
+
+
+def serve(settings_class: type[Settings], build_app: Callable[[Settings], FastAPI]) -> int:
+    """Run until SIGTERM and return the exit code: 2 where settings are missing or wrong (all are named on stderr)."""
+    try:
+        settings = load(settings_class)
+    except SettingsError as error:
+        sys.stderr.write(f"Cannot start {settings_class.service}, mend these settings:\n{error}\n")
+        return 2
+    logging.configure(settings.service, settings.log_level)
+    uvicorn.run(
+        build_app(settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return 0

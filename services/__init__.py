@@ -1,1 +1,1 @@
-
+"""The services. They never import each other: they meet on topics only."""

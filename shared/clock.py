@@ -1,6 +1,6 @@
 """Time as an argument: whoever needs the time is given a clock, and a test gives a fake one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 
 
@@ -17,3 +17,12 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+CITY_TIME = timezone(timedelta(hours=8), "CST")
+"""China has one time zone and no summer time."""
+
+
+def city_date(moment: datetime) -> date:
+    """The calendar day in the city at that moment: what a dated receipt and a term in days mean."""
+    return moment.astimezone(CITY_TIME).date()

@@ -2,7 +2,7 @@
 
 Infrastructure errors (store away, broker away) are not among them: they travel as they are.
 """
-# ruff: noqa: N818 - the names are those of the answers (`NotFound`), not of mishaps (`NotFoundError`).
+
 
 from dataclasses import dataclass
 from typing import ClassVar

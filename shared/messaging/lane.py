@@ -68,13 +68,18 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self.held: str | None = None
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics as they should be read now."""
+        return tuple(sorted(self._topics()))
+
     # -- the consumer ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Subscribe to the topics as they are now; raises what Kafka raises when it is away."""
         if self._connect is None:
             return
-        self._reading = tuple(sorted(self._topics()))
+        self._reading = self.topics
         broker = self._connect()
         subscriber = broker.subscriber(
             *self._reading,
@@ -111,7 +116,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def follow(self) -> None:
         """Start again with the longer list when a department was admitted."""
-        if self._broker is not None and tuple(sorted(self._topics())) != self._reading:
+        if self._broker is not None and self.topics != self._reading:
             await self.stop()
             await self.start()
 

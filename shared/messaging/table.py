@@ -62,18 +62,18 @@ class TableReader:
     ) -> None:
         self._tables, self._parked, self._options = tables, parked, options
         self._by_type = {table.model.type: table for table in tables}
-        self._topics = sorted({table.model.topic for table in tables})
+        self.topics = sorted({table.model.topic for table in tables})
         self._bad: set[tuple[str, str]] = set()
         self._behind: dict[TopicPartition, int] = {}
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Read from the beginning, then follow; raises what Kafka raises when it is away at the start."""
-        if self._options is None or not self._topics:
+        if self._options is None or not self.topics:
             self.ready.set()
             return
         consumer = AIOKafkaConsumer(
-            *self._topics, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, **self._options()
+            *self.topics, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, **self._options()
         )
         try:
             await consumer.start()
@@ -89,7 +89,7 @@ class TableReader:
     async def _look_ahead(self, consumer: AIOKafkaConsumer) -> None:
         """Note where the topics end now: a table is ready when it has read as far."""
         partitions = sorted(consumer.assignment())
-        if missing := set(self._topics) - {p.topic for p in partitions}:
+        if missing := set(self.topics) - {p.topic for p in partitions}:
             raise ConnectionError(f"not to be read yet: {', '.join(sorted(missing))}")
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         self._behind = {p: ends[p] for p in partitions if ends[p] > starts[p]}
@@ -106,7 +106,7 @@ class TableReader:
         if self._options is None:
             return None
         if not self.ready.is_set():
-            return f"{', '.join(self._topics)}: not caught up yet"
+            return f"{', '.join(self.topics)}: not caught up yet"
         return None
 
     async def feed(self, record: Record) -> None:
@@ -155,7 +155,7 @@ class TableReader:
         """Try the bad rows that a person released; how many are good now."""
         good = 0
         for topic, lock, _ in await self._parked.releasing():
-            if topic not in self._topics:
+            if topic not in self.topics:
                 continue
             for record in await self._parked.records(topic, lock):
                 try:

@@ -1,0 +1,1 @@
+"""Intake: service items, uploaded files, and cases from application to completion."""

@@ -1,0 +1,33 @@
+"""What a command of intake works with."""
+
+from dataclasses import dataclass
+
+from services.intake.cases.domain import Case
+from services.intake.cases.store import Numbers
+from services.intake.files.domain import File
+from services.intake.files.store import Objects
+from services.intake.items.domain import Item
+from services.intake.rules.domain import RulePack, WorkingDays
+from shared.clock import Clock
+from shared.contracts.identity import DivisionPublished, OrganisationPublished
+from shared.messaging.table import Table
+from shared.rejection import Rejection
+from shared.store import Repository
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Stores, tables and clock: everything but the wish itself."""
+
+    clock: Clock
+    items: Repository[Item]
+    rules: Repository[RulePack]
+    calendars: Repository[WorkingDays]
+    files: Repository[File]
+    objects: Objects
+    file_limit: int
+    cases: Repository[Case]
+    numbers: Numbers
+    rejections: Repository[Rejection]
+    organisations: Table[OrganisationPublished]
+    divisions: Table[DivisionPublished]

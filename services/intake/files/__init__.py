@@ -1,0 +1,1 @@
+"""Uploaded files, content-addressed in an object store."""

@@ -1,0 +1,84 @@
+"""The object store: any that obstore knows; objects lie under their SHA-256."""
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from shared.errors import Invalid
+from shared.ids import new_id
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What came in."""
+
+    sha256: str
+    size: int
+    head: bytes
+
+
+class TooLarge(Invalid):
+    """More bytes than are taken."""
+
+    status = 413
+    default_code = "content_too_large"
+
+
+class Objects:
+    """Content-addressed: `put` tells the digest, `get` and `matches` ask by it."""
+
+    def __init__(self, url: str) -> None:
+        parsed = urlparse(url)
+        self._store: ObjectStore = (
+            LocalStore(Path(parsed.path), mkdir=True) if parsed.scheme == "file" else from_url(url)
+        )
+
+    async def put(self, chunks: AsyncIterator[bytes], limit: int) -> Stored:
+        """Take a stream of at most `limit` bytes, visible under its digest once whole. Raises `TooLarge`."""
+        incoming = f"incoming/{new_id('upload')}"
+        digest, size, head = hashlib.sha256(), 0, b""
+
+        async def measured() -> AsyncIterator[bytes]:
+            nonlocal size, head
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"A file has at most {limit} bytes")
+                digest.update(chunk)
+                head = head if len(head) >= 16 else head + chunk[:16]
+                yield chunk
+
+        try:
+            await obstore.put_async(self._store, incoming, measured())
+            await obstore.rename_async(self._store, incoming, _path(digest.hexdigest()))
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):  # it never got as far
+                await obstore.delete_async(self._store, incoming)
+            raise
+        return Stored(digest.hexdigest(), size, head)
+
+    async def get(self, sha256: str) -> AsyncIterator[bytes]:
+        """The bytes under a digest, in chunks; raises `FileNotFoundError`."""
+        found = await obstore.get_async(self._store, _path(sha256))
+        async for chunk in found.stream(min_chunk_size=256 * 1024):
+            yield bytes(chunk)
+
+    async def matches(self, sha256: str) -> bool | None:
+        """Whether the object still is what its digest says; `None` when it is gone."""
+        digest = hashlib.sha256()
+        try:
+            async for chunk in self.get(sha256):
+                digest.update(chunk)
+        except FileNotFoundError:
+            return None
+        return digest.hexdigest() == sha256
+
+
+def _path(sha256: str) -> str:
+    return f"sha256/{sha256[:2]}/{sha256}"

@@ -1,0 +1,1 @@
+"""Service items: what one can apply for, with its guide."""

@@ -1,0 +1,1 @@
+"""Rules of law and the working-day calendar, as data."""

@@ -1,0 +1,69 @@
+"""A service's app over its runtime: readiness, token verification, operators' routes and specs are the same for all."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.contracts.identity import KeyPublished
+from shared.contracts.registry import EventModel
+from shared.messaging import asyncapi
+from shared.messaging.relay import Relay
+from shared.runtime import Runtime
+from shared.web.app import create_app
+from shared.web.authentication import Verifier
+from shared.web.ops import ops_router
+from shared.web.readiness import Readiness
+
+
+def service_app(
+    runtime: Runtime,
+    keys: Mapping[str, KeyPublished],
+    version: str,
+    publishes: Sequence[type[EventModel]],
+    reads: Sequence[type[EventModel]],
+    routers: Sequence[APIRouter],
+) -> FastAPI:
+    """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
+    runtime.wire()
+    name = runtime.settings.service
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with runtime.running():
+            yield
+
+    @cache
+    def events() -> dict[str, Any]:
+        return asyncapi.document(name, version, publishes, reads)
+
+    return create_app(
+        f"Tongban {name}",
+        version,
+        lifespan=lifespan,
+        readiness=_readiness(runtime),
+        registry=runtime.registry,
+        verifier=Verifier(
+            lambda: {kid: row.model_dump() for kid, row in keys.items()}, runtime.settings.issuer, runtime.clock
+        ),
+        routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay))),
+        asyncapi=events,
+    )
+
+
+def _wired(relay: Relay | None) -> Relay:
+    if relay is None:
+        raise RuntimeError("the runtime is not wired")
+    return relay
+
+
+def _readiness(runtime: Runtime) -> Readiness:
+    readiness = Readiness()
+    readiness.add("store", runtime.store_fault)
+    readiness.add("broker", runtime.broker_fault)
+    readiness.add("tables", runtime.tables_fault)
+    readiness.add("lanes", runtime.lanes_fault)
+    readiness.count_parked(runtime.parked.count)
+    return readiness

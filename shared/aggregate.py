@@ -23,7 +23,7 @@ class EventTooLarge(DomainError):
     """An event does not fit on a topic; refused before anything is written."""
 
     status = 413
-    default_code = "event_too_large"
+    code = "event_too_large"
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,14 @@
 Questions and answers travel on `sharing.to.<member>` to the one member concerned.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import Field
+from pydantic_core import from_json, to_json
 
 from shared.contracts.registry import EventModel, Text, published
 
@@ -14,6 +18,15 @@ EVENTS = "sharing.events"
 TO_MEMBER = "sharing.to.{member}"
 
 SharingClass = Literal["unconditional", "conditional", "none"]
+UpdateCycle = Literal["real-time", "day", "week", "month", "quarter", "half-year", "year", "irregular"]
+"""更新周期 of the catalogue guide (政务信息资源目录编制指南)."""
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over the canonical JSON of an answer as it travels: UTF-8, keys sorted, no white space."""
+    travelling = from_json(to_json(data, inf_nan_mode="null"))
+    canonical = json.dumps(travelling, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class DataField(EventModel):
@@ -25,13 +38,18 @@ class DataField(EventModel):
 
 @published("tongban.sharing.resource-published.v1", on="sharing.catalogue")
 class ResourcePublished(EventModel):
-    """A data resource in the catalogue. `answer_within`: seconds the owner's system has for an answer."""
+    """A data resource in the catalogue (政务信息资源目录). Classes: 无条件共享, 有条件共享, 不予共享.
+
+    `condition`: of a conditional resource. `refusal_basis`: the law that forbids sharing, of class `none`
+    (政务数据共享条例). `answer_within`: seconds the owner's system has for an answer.
+    """
 
     code: str
     name: Text
     owner: str
     sharing: SharingClass
     condition: Text | None = None
+    refusal_basis: str | None = None
     fields: list[DataField] = Field(min_length=1)
     update_cycle: str
     answer_within: float = Field(gt=0)
@@ -107,7 +125,7 @@ class ExchangeAsked(EventModel):
 class ExchangeAnswered(EventModel):
     """The owner answered and the answer, cut to the granted fields, was handed over.
 
-    `answer_sha256` is over the owner's answer, `delivered_sha256` over what was handed on (canonical JSON).
+    `answer_sha256` is over the owner's answer, `delivered_sha256` over what was handed on (see `digest`).
     """
 
     exchange: str

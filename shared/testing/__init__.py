@@ -2,6 +2,7 @@
 
 from shared.testing.bus import MemoryBus
 from shared.testing.clock import FakeClock
+from shared.testing.tokens import FakeIdentity
 from shared.testing.waiting import eventually
 
-__all__ = ["FakeClock", "MemoryBus", "eventually"]
+__all__ = ["FakeClock", "FakeIdentity", "MemoryBus", "eventually"]

@@ -1,0 +1,126 @@
+"""Applying: what is wrong is named at once, and nothing of it is kept."""
+
+import hashlib
+from typing import Any
+
+from shared.contracts import intake
+from tests.service.intake.conftest import FORM, PDF, IntakeTown
+
+
+async def faults(town: IntakeTown, body: dict[str, Any]) -> set[tuple[str, str]]:
+    answer = await town.submit(body)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert town.bus.said(intake.CaseSubmitted) == []
+    assert await town.desk.cases.collection.count({}) == 0
+    return {(fault["pointer"], fault["code"]) for fault in answer.json()["faults"]}
+
+
+async def test_every_fault_of_an_application_is_named_at_once(town: IntakeTown) -> None:
+    form = {k: v for k, v in FORM.items() if k != "ground"} | {"resident_since": "yesterday", "more": 1}
+    given = [{"material": "unheard-of", "file": "file-" + "0" * 26, "sha256": "0" * 64}]
+    found = await faults(town, await town.application(form=form, materials=given, division="999999"))
+    assert found >= {
+        ("/form/ground", "required"),
+        ("/form/resident_since", "format"),
+        ("/form", "additionalProperties"),
+        ("/division", "unknown-division"),
+        ("/materials/0/material", "unknown-material"),
+        ("/materials/0/file", "no-such-file"),
+        ("/materials", "missing-material"),
+    }
+
+
+async def test_an_unknown_item_is_a_fault(town: IntakeTown) -> None:
+    assert ("/item", "unknown-item") in await faults(town, await town.application(item="flying-permit"))
+
+
+async def test_a_tampered_file_is_a_fault(town: IntakeTown) -> None:
+    body = await town.application()
+    digest = hashlib.sha256(PDF).hexdigest()
+    (town.files / "sha256" / digest[:2] / digest).write_bytes(b"%PDF-1.7 forged")
+    assert await faults(town, body) == {("/materials/0/file", "tampered")}
+
+
+async def test_a_file_that_is_gone_is_a_fault(town: IntakeTown) -> None:
+    body = await town.application()
+    digest = hashlib.sha256(PDF).hexdigest()
+    (town.files / "sha256" / digest[:2] / digest).unlink()
+    assert await faults(town, body) == {("/materials/0/file", "gone")}
+
+
+async def test_another_digest_than_the_files_own_is_a_fault(town: IntakeTown) -> None:
+    body = await town.application()
+    body["materials"][0]["sha256"] = "f" * 64
+    assert await faults(town, body) == {("/materials/0/sha256", "other-digest")}
+
+
+async def test_somebody_elses_file_does_not_exist(town: IntakeTown) -> None:
+    other = (await town.upload(b"%PDF-1.7 hers", **town.identity.bearer("person-wang-wei"))).json()
+    body = await town.application()
+    body["materials"][0] |= {"file": other["file"], "sha256": other["sha256"]}
+    assert await faults(town, body) == {("/materials/0/file", "no-such-file")}
+
+
+async def test_a_form_cannot_smuggle_operators_into_the_store(town: IntakeTown) -> None:
+    found = await faults(town, await town.application(form=FORM | {"$where": "1", "a.b": 2}))
+    assert ("/form", "bad-name") in found
+
+
+async def test_the_same_key_and_body_give_the_same_case(town: IntakeTown) -> None:
+    body = await town.application()
+    first, second = await town.submit(body, key="k"), await town.submit(body, key="k")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["case"] == second.json()["case"]
+    assert len(town.bus.said(intake.CaseSubmitted)) == 1
+
+
+async def test_the_same_key_with_another_body_is_refused(town: IntakeTown) -> None:
+    body = await town.application()
+    await town.submit(body, key="k")
+    again = await town.submit(body | {"form": FORM | {"ground": "study"}}, key="k")
+    assert (again.status_code, again.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_numbers_are_unique_and_carry_a_check_digit(town: IntakeTown) -> None:
+    numbers = [(await town.submit(await town.application())).json()["number"] for _ in range(25)]
+    assert len(set(numbers)) == 25
+    assert all(len(number) == 21 and number.startswith("21020420260302") for number in numbers)
+
+
+async def test_a_file_that_is_not_what_it_says_is_refused(town: IntakeTown) -> None:
+    answer = await town.upload(b"<html>", "application/pdf")
+    assert (answer.status_code, answer.json()["code"]) == (422, "media_type_differs")
+    answer = await town.upload(b"MZ", "application/x-msdownload")
+    assert (answer.status_code, answer.json()["code"]) == (422, "media_type_unknown")
+
+
+async def test_the_same_bytes_are_the_same_file(town: IntakeTown) -> None:
+    first, second = (await town.upload()).json(), (await town.upload()).json()
+    assert first == second
+    back = await town.http.get(f"/files/{first['file']}", headers=town.li_na())
+    assert back.content == PDF
+
+
+async def test_a_schema_that_reaches_out_is_refused(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    guide["form"] = {"type": "object", "$ref": "http://127.0.0.1:1/elsewhere"}
+    guide["promised_days"] = 99
+    answer = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    assert {e["code"] for e in answer.json()["faults"]} == {"unresolvable-reference", "longer-than-legal"}
+
+
+async def test_a_misspelt_field_of_a_guide_is_refused_at_any_depth(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    guide["materials"][0]["requried"] = True
+    answer = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    assert answer.status_code == 422
+    assert answer.json()["faults"][0]["pointer"] == "/materials/0/requried"
+
+
+async def test_publishing_the_same_guide_again_changes_nothing(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    again = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    await town.bus.settle()
+    assert again.headers["tongban-changed"] == "false"
+    assert len(town.bus.said(intake.ItemPublished)) == 1

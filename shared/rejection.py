@@ -24,7 +24,7 @@ class Rejection(Aggregate):
     member: str
     statement: str
     about: str | None
-    ground: str
+    ground: Ground
     at: datetime
 
 
@@ -32,15 +32,14 @@ async def reject(
     rejections: Repository[Rejection],
     event: Event[Any],
     about: str,
-    ground: str,
+    ground: Ground,
     model: type[intake.StatementRejected] | type[sharing.StatementRejected],
     now: datetime,
 ) -> None:
     """Record that `event` was rejected, once for all its deliveries, and publish it as `model`.
 
-    `ground` is a code: not-the-owner, unknown, finished. The id derives from topic and event id, so that one
-    department's ids cannot stand in another's way. `about` is the department's own text: kept only where it has the
-    form of our ids, for it may be anything.
+    The id derives from topic and event id, so that one department's ids cannot stand in another's way. `about` is
+    the department's own text: kept only where it has the form of our ids, for it may be anything.
     """
     rejection = Rejection(
         id=derived_id("rejection", event.topic, event.id),

@@ -57,6 +57,7 @@ class Runtime:
         self._collections: list[tuple[Collection, tuple[Index, ...]]] = []
         self._tables: list[Table[Any]] = []
         self._at_start: list[Callable[[], Awaitable[None]]] = []
+        self._at_stop: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared = asyncio.Event()
         self.relay: Relay | None = None
@@ -101,6 +102,10 @@ class Runtime:
         """Run once the store is there, before anything else; tried again until it succeeds."""
         self._at_start.append(prepare)
 
+    def at_stop(self, finish: Callable[[], Awaitable[None]]) -> None:
+        """Run first when leaving, while all still runs: effects outside that are under way may end."""
+        self._at_stop.append(finish)
+
     def _written(self, aggregate: Aggregate) -> None:
         if self.relay is not None:
             self.relay.nudge()
@@ -135,6 +140,8 @@ class Runtime:
     async def _stop(self) -> None:
         if self.lane is not None:
             await self.lane.stop()
+        for finish in self._at_stop:
+            await finish()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

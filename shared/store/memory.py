@@ -4,8 +4,10 @@ Documents pass through BSON on their way in and out, so that times lose their mi
 types that the real store refuses are refused here too. The conformance suite runs against both.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import ge, gt, le, lt
 from typing import Any
 
 import bson
@@ -23,31 +25,47 @@ def _copy(document: Mapping[str, Any]) -> Document:
 
 def _reach(document: Any, path: str) -> Any:
     for part in path.split("."):
+        if isinstance(document, list):
+            raise ValueError(f"the twin does not look into lists: {path}")
         if not isinstance(document, Mapping) or part not in document:
             return _MISSING
         document = document[part]
     return document
 
 
-def _holds(value: Any, operator: str, operand: Any) -> bool:  # noqa: PLR0911 - one line per operator
-    comparable = value is not _MISSING and value is not None and type(value) is not bool
+def _rank(value: Any) -> int:
+    """Where BSON sorts values of this type. Values of different types are never equal, nor less, nor greater."""
+    if value is None or value is _MISSING:
+        return 0
+    kinds: tuple[tuple[type, ...], ...] = ((bool,), (int, float), (str,), (Mapping,), (list,), (bytes,), (datetime,))
+    return next(n for n, kind in zip((6, 1, 2, 3, 4, 5, 7), kinds, strict=True) if isinstance(value, kind))
+
+
+def _equal(value: Any, other: Any) -> bool:
+    return _rank(value) == _rank(other) and (_rank(value) == 0 or bool(value == other))
+
+
+def _compared(value: Any, operator: str, operand: Any) -> bool:
+    if _rank(value) != _rank(operand) or _rank(value) == 0:
+        return False
+    return bool(_COMPARISONS[operator](value, operand))
+
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
+
+
+def _holds(value: Any, operator: str, operand: Any) -> bool:
     match operator:
         case "$eq":
-            return bool(value == operand) or (isinstance(value, list) and operand in value)
+            return _equal(value, operand) or (isinstance(value, list) and any(_equal(one, operand) for one in value))
         case "$ne":
             return not _holds(value, "$eq", operand)
         case "$in":
             return any(_holds(value, "$eq", one) for one in operand)
         case "$exists":
             return (value is not _MISSING) is bool(operand)
-        case "$gt":
-            return comparable and bool(value > operand)
-        case "$gte":
-            return comparable and bool(value >= operand)
-        case "$lt":
-            return comparable and bool(value < operand)
-        case "$lte":
-            return comparable and bool(value <= operand)
+        case "$gt" | "$gte" | "$lt" | "$lte":
+            return _compared(value, operator, operand)
     raise ValueError(f"the twin does not know {operator}")
 
 
@@ -62,28 +80,31 @@ def matches(document: Document, filter_: Filter) -> bool:
         conditions = (
             wanted if isinstance(wanted, Mapping) and any(k.startswith("$") for k in wanted) else {"$eq": wanted}
         )
-        if wanted is None and value is _MISSING:
-            continue
         if not all(_holds(value, operator, operand) for operator, operand in conditions.items()):
             return False
     return True
 
 
-def _parent(document: Document, path: str) -> tuple[Document, str]:
+def _parent(document: Document, path: str, *, make: bool) -> tuple[Document, str] | None:
     *way, last = path.split(".")
     for part in way:
+        if part not in document and not make:
+            return None
         document = document.setdefault(part, {})
+        if not isinstance(document, dict):
+            raise ValueError(f"cannot create a field in element {part} of {path}: it is no document")
     return document, last
 
 
 def _apply(document: Document, update: Update, *, inserting: bool) -> None:
     for operator, changes in update.items():
         for path, operand in changes.items():
-            parent, last = _parent(document, path)
-            _change(parent, last, operator, operand, inserting=inserting)
+            if (found := _parent(document, path, make=operator != "$unset")) is not None:
+                _change(*found, operator, operand, inserting=inserting)
 
 
 def _change(parent: Document, last: str, operator: str, operand: Any, *, inserting: bool) -> None:
+    there = parent.get(last, _MISSING)
     match operator:
         case "$set":
             parent[last] = operand
@@ -95,14 +116,18 @@ def _change(parent: Document, last: str, operator: str, operand: Any, *, inserti
         case "$inc":
             parent[last] = parent.get(last, 0) + operand
         case "$max":
-            parent[last] = operand if parent.get(last) is None else max(parent[last], operand)
+            parent[last] = operand if there is _MISSING else max(there, operand, key=_order)
         case "$min":
-            parent[last] = operand if parent.get(last) is None else min(parent[last], operand)
+            parent[last] = operand if there is _MISSING else min(there, operand, key=_order)
         case "$push":
             values = [*parent.get(last, []), *operand["$each"]]
             parent[last] = values[operand.get("$slice", -len(values)) :]
         case _:
             raise ValueError(f"the twin does not know {operator}")
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    return _rank(value), 0 if _rank(value) == 0 else value
 
 
 class MemoryCollection:
@@ -122,11 +147,10 @@ class MemoryCollection:
             for other in self._documents.values():
                 if other["_id"] == candidate["_id"] or (index.partial and not matches(other, index.partial)):
                     continue
-                if all(_reach(other, path) == value for path, value in wanted.items()):
+                if all(_equal(_reach(other, path), value) for path, value in wanted.items()):
                     raise DuplicateKey(f"{self.name}: {sorted(wanted)}")
 
     def _matching(self, filter_: Filter) -> list[Document]:
-        self._database.check()
         if isinstance(id_ := filter_.get("_id"), str):
             documents = [self._documents[id_]] if id_ in self._documents else []
         else:
@@ -134,7 +158,7 @@ class MemoryCollection:
         return [document for document in documents if matches(document, filter_)]
 
     async def insert(self, document: Document) -> None:
-        self._database.check()
+        await self._database.reached()
         new = _copy(document)
         if new["_id"] in self._documents:
             raise DuplicateKey(f"{self.name}: {new['_id']}")
@@ -142,25 +166,33 @@ class MemoryCollection:
         self._documents[new["_id"]] = new
 
     async def get(self, id_: str, *, without: Sequence[str] = ()) -> Document | None:
+        await self._database.reached()
         found = self._matching({"_id": id_})
         return _copy({k: v for k, v in found[0].items() if k not in without}) if found else None
 
     async def find(
         self, filter_: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 100, only: Sequence[str] = ()
     ) -> list[Document]:
+        await self._database.reached()
         found = self._matching(filter_)
         for path, direction in reversed(sort):
-            found.sort(key=lambda document: _reach(document, path), reverse=direction < 0)
+            found.sort(key=lambda document: _order(_reach(document, path)), reverse=direction < 0)
         return [_copy({k: v for k, v in d.items() if not only or k == "_id" or k in only}) for d in found[:limit]]
 
     async def scan(self, filter_: Filter) -> AsyncIterator[Document]:
+        await self._database.reached()
         for document in sorted(self._matching(filter_), key=lambda d: str(d["_id"])):
             yield _copy(document)
 
     async def count(self, filter_: Filter) -> int:
+        await self._database.reached()
         return len(self._matching(filter_))
 
     async def update(self, filter_: Filter, update: Update, *, upsert: bool = False) -> bool:
+        await self._database.reached()
+        return self._update(filter_, update, upsert=upsert)
+
+    def _update(self, filter_: Filter, update: Update, *, upsert: bool = False) -> bool:
         found = self._matching(filter_)
         if not found and not upsert:
             return False
@@ -178,16 +210,26 @@ class MemoryCollection:
         return True
 
     async def update_each(self, updates: Sequence[tuple[Filter, Update]]) -> int:
-        return sum([await self.update(filter_, update) for filter_, update in updates])
+        await self._database.reached()
+        matched, taken = 0, None
+        for filter_, update in updates:
+            try:
+                matched += self._update(filter_, update)
+            except DuplicateKey as exc:
+                taken = exc
+        if taken is not None:
+            raise taken
+        return matched
 
     async def delete(self, filter_: Filter) -> int:
+        await self._database.reached()
         found = self._matching(filter_)
         for document in found:
             del self._documents[document["_id"]]
         return len(found)
 
     async def ensure(self, *indexes: Index) -> None:
-        self._database.check()
+        await self._database.reached()
         self._unique += [index for index in indexes if index.unique and index not in self._unique]
 
 
@@ -198,8 +240,9 @@ class MemoryDatabase:
         self._collections: dict[str, MemoryCollection] = {}
         self.down = False
 
-    def check(self) -> None:
-        """Raise when the store plays dead."""
+    async def reached(self) -> None:
+        """Give others their turn, as a real store would; raises when the store plays dead."""
+        await asyncio.sleep(0)
         if self.down:
             raise Unavailable("the store is down")
 
@@ -207,7 +250,7 @@ class MemoryDatabase:
         return self._collections.setdefault(name, MemoryCollection(name, self))
 
     async def ping(self) -> None:
-        self.check()
+        await self.reached()
 
     async def close(self) -> None:
         return None

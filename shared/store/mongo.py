@@ -1,5 +1,6 @@
 """The real store, through motor. No other module imports motor or pymongo."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC
 from typing import Any, TypeVar
@@ -14,8 +15,10 @@ from shared.store.collection import Document, DuplicateKey, Filter, Index, Unava
 T = TypeVar("T")
 
 SERVER_WAIT_MS = 2_000
-TRANSIENT = frozenset({112, 189, 91, 11600, 11602, 10107, 13435, 13436})
-"""Server errors that pass: write conflict, stepdown, shutdown, interrupted, not primary."""
+PING_SECONDS = 2.0
+TRANSIENT = frozenset({6, 7, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
+"""Server errors that pass: network, time limits, write conflict, stepdown, shutdown, not primary, disk full."""
+DUPLICATE = 11000
 
 
 async def _asked(answer: Awaitable[T]) -> T:
@@ -24,8 +27,15 @@ async def _asked(answer: Awaitable[T]) -> T:
         return await answer
     except errors.DuplicateKeyError as exc:
         raise DuplicateKey(str(exc.details)) from exc
-    except (errors.ConnectionFailure, errors.ExecutionTimeout, errors.WTimeoutError) as exc:
+    except errors.ConnectionFailure as exc:
         raise Unavailable(type(exc).__name__) from exc
+    except errors.BulkWriteError as exc:
+        codes = {fault["code"] for part in ("writeErrors", "writeConcernErrors") for fault in exc.details.get(part, ())}
+        if codes & TRANSIENT:
+            raise Unavailable(f"BulkWriteError {sorted(codes)}") from exc
+        if codes == {DUPLICATE}:
+            raise DuplicateKey(str(exc.details["writeErrors"][0].get("keyPattern"))) from exc
+        raise
     except errors.OperationFailure as exc:
         if exc.code in TRANSIENT or exc.has_error_label("TransientTransactionError"):
             raise Unavailable(f"{type(exc).__name__} {exc.code}") from exc
@@ -107,7 +117,11 @@ class MongoDatabase:
         return MongoCollection(self._db[name])
 
     async def ping(self) -> None:
-        await _asked(self._db.command("ping"))
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await _asked(self._db.command("ping"))
+        except TimeoutError as exc:
+            raise Unavailable(f"no answer within {PING_SECONDS:.0f} s") from exc
 
     async def close(self) -> None:
         self._client.close()

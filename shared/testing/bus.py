@@ -6,9 +6,17 @@ Delivery is as on the real one: at least once, in order per key, to every reader
 import json
 from typing import Any
 
-from shared.contracts.registry import EventModel
-from shared.messaging.envelope import Record
+from shared.contracts.registry import EventModel, registered
+from shared.messaging.envelope import Record, topic_pattern
 from shared.runtime import Runtime
+
+
+def _as_agreed(topic: str, type_: str, value: bytes) -> None:
+    """Whoever publishes emits what the contract says: the type's own topic, and every field of its model."""
+    model = registered()[type_]
+    assert topic_pattern(model.topic).fullmatch(topic), f"{type_} does not belong on {topic}"  # noqa: S101
+    model.model_validate_json(value)
+    assert set(json.loads(value)) == set(model.model_fields), f"{type_} is not written as its sample"  # noqa: S101
 
 
 class MemoryBus:
@@ -22,6 +30,7 @@ class MemoryBus:
     async def publish(self, topic: str, key: str, headers: dict[str, str], value: bytes) -> None:
         if self.failing is not None:
             raise self.failing
+        _as_agreed(topic, headers["ce_type"], value)
         pairs = [(name, text.encode()) for name, text in headers.items()]
         self.records.append(Record(topic, 0, len(self.records), key.encode(), pairs, value))
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from fastapi import FastAPI
 
 from services.intake.app import build_for_tests
 from services.intake.desk import Desk
@@ -54,6 +55,7 @@ class IntakeTown:
     """The service, its surroundings, and the words of a test."""
 
     http: httpx.AsyncClient
+    app: FastAPI
     bus: MemoryBus
     clock: FakeClock
     identity: FakeIdentity
@@ -150,7 +152,7 @@ async def town(tmp_path: Path) -> AsyncIterator[IntakeTown]:
     await _publish_city(bus, identity)
     await bus.settle()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake") as http:
-        town = IntakeTown(http, bus, clock, identity, runtime, desk, tmp_path)
+        town = IntakeTown(http, app, bus, clock, identity, runtime, desk, tmp_path)
         items = yaml.safe_load((CITY / "items.yaml").read_text())["items"]
         item = next(one for one in items if one["code"] == "residence-permit")
         loaded = await http.put("/items/residence-permit", json=item, headers=town.operator())

@@ -10,7 +10,7 @@ from tests.service.intake.conftest import LI_NA, WANG_WEI, IntakeTown
 
 Who = Callable[[IntakeTown], dict[str, str]]
 CALLERS: dict[str, Who] = {
-    "nobody": lambda t: {},
+    "nobody": lambda _: {},
     "applicant": lambda t: t.identity.bearer(LI_NA),
     "other person": lambda t: t.identity.bearer(WANG_WEI),
     "police officer": lambda t: t.officer("police"),
@@ -18,7 +18,7 @@ CALLERS: dict[str, Who] = {
     "police system": lambda t: t.identity.bearer("police", "department", "police"),
     "hrss officer": lambda t: t.officer("hrss"),
     "hrss system": lambda t: t.identity.bearer("hrss", "department", "hrss"),
-    "operator": lambda t: t.operator(),
+    "operator": IntakeTown.operator,
 }
 ORDER = tuple(CALLERS)
 OPEN, PUBLIC = 200, (200,) * 9
@@ -75,7 +75,7 @@ async def request(town: IntakeTown, method: str, path: str, case: dict[str, Any]
     return found
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(TABLE), ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path"), sorted(TABLE), ids=str)
 async def test_the_policy_of_each_route(town: IntakeTown, method: str, path: str) -> None:
     body = await town.application()
     case = (await town.submit(body)).json()

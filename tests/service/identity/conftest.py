@@ -1,0 +1,162 @@
+"""Identity with a clock, a store and a bus of the test's own, and an application that signs people in."""
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from services.identity.app import build_for_tests
+from services.identity.desk import Desk
+from services.identity.settings import IdentitySettings
+from services.identity.signin.commands import access_token
+from shared.caller import Caller
+from shared.runtime import Runtime
+from shared.store.memory import MemoryDatabase
+from shared.testing import FakeClock, MemoryBus
+
+ISSUER = "http://127.0.0.1:8101"
+RETURN = "http://127.0.0.1:5173/signed-in"
+VERIFIER = "v" * 43
+OPERATOR_SECRET = "operator-secret-of-tests"
+PASSWORD = "canary-password-山水"
+
+DIVISIONS: list[dict[str, Any]] = [
+    {"code": "21", "name": {"zh": "辽宁省", "en": "Liaoning"}, "level": 1, "parent": None},
+    {"code": "2102", "name": {"zh": "大连市", "en": "Dalian"}, "level": 2, "parent": "21"},
+    {"code": "210203", "name": {"zh": "西岗区", "en": "Xigang"}, "level": 3, "parent": "2102"},
+]
+POLICE = {
+    "code": "police",
+    "name": {"zh": "公安局", "en": "Police"},
+    "division": "2102",
+    "matters": ["residence-permit"],
+    "resources": [],
+}
+HRSS = POLICE | {"code": "hrss", "matters": ["unemployment-registration"], "resources": ["hrss.social-insurance"]}
+LI_NA = {
+    "login": "li.na",
+    "password": PASSWORD,
+    "name": "canary-name-李娜",
+    "mail": "canary-mail@example.org",
+    "phone": "13900007777",
+    "language": "zh",
+    "post": None,
+}
+WEB = {"kind": "application", "name": "通办 Web", "redirect_uris": [RETURN, "https://portal.example.org/back"]}
+
+
+def settings() -> IdentitySettings:
+    return IdentitySettings(
+        http_port=8101,
+        issuer=ISSUER,
+        kafka_bootstrap="127.0.0.1:9092",
+        kafka_username="identity",
+        kafka_password=SecretStr("x"),
+        mongo_uri=SecretStr("mongodb://x"),
+        key_passphrase=SecretStr("a passphrase for tests"),
+        operator_secret=SecretStr(OPERATOR_SECRET),
+    )
+
+
+def challenge(verifier: str = VERIFIER) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+ASKED = {
+    "response_type": "code",
+    "client_id": "web",
+    "redirect_uri": RETURN,
+    "state": "s-1",
+    "code_challenge": challenge(),
+    "code_challenge_method": "S256",
+}
+
+
+@dataclass
+class Identity:
+    """The service and a browser to it."""
+
+    app: FastAPI
+    runtime: Runtime
+    desk: Desk
+    bus: MemoryBus
+    clock: FakeClock
+    database: MemoryDatabase
+    http: httpx.AsyncClient
+
+    def browser(self) -> httpx.AsyncClient:
+        """Another browser, with cookies of its own."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+
+    def operator(self) -> dict[str, str]:
+        """The header of an operator."""
+        token = access_token(self.desk, Caller("operator", "operator", None, None, "operator"))
+        return {"Authorization": f"Bearer {token}"}
+
+    async def client_token(self, code: str, secret: str) -> httpx.Response:
+        return await self.http.post("/token", data={"grant_type": "client_credentials"}, auth=(code, secret))
+
+    async def put(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+        """An operator puts something."""
+        return await self.http.put(path, json=body, headers=self.operator() | headers)
+
+    async def form(self, http: httpx.AsyncClient | None = None, **asked: str) -> str:
+        """The sealed request of a fresh sign-in page."""
+        page = await (http or self.http).get("/authorize", params=ASKED | asked)
+        assert page.status_code == 200, page.text
+        found = re.search(r'name="request" value="([^"]+)"', page.text)
+        assert found
+        return found[1]
+
+    async def submit(self, request: str, login: str = "li.na", password: str = PASSWORD) -> httpx.Response:
+        return await self.http.post("/authorize", data={"request": request, "login": login, "password": password})
+
+    async def code(self, **who: str) -> str:
+        """A code for somebody who has signed in."""
+        answer = await self.submit(await self.form(), **who)
+        assert answer.status_code == 303, answer.text
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def redeem(self, code: str, /, **changes: str) -> httpx.Response:
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": "web",
+            "code": code,
+            "redirect_uri": RETURN,
+            "code_verifier": VERIFIER,
+        }
+        return await self.http.post("/token", data=form | changes)
+
+    async def me(self, token: str) -> httpx.Response:
+        return await self.http.get("/me", headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture
+async def identity() -> AsyncIterator[Identity]:
+    """A city with an operator only."""
+    clock, bus, database = FakeClock(), MemoryBus(), MemoryDatabase()
+    app, runtime, desk = build_for_tests(settings(), database, clock, bus)
+    await bus.join(runtime)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as http:
+        yield Identity(app, runtime, desk, bus, clock, database, http)
+
+
+@pytest.fixture
+async def city(identity: Identity) -> Identity:
+    """Divisions, two departments, Ms Li Na and the web application."""
+    for row in DIVISIONS:
+        assert (await identity.put(f"/divisions/{row['code']}", row)).status_code == 200
+    for organisation in (POLICE, HRSS):
+        assert (await identity.put(f"/organisations/{organisation['code']}", organisation)).status_code == 200
+    assert (await identity.put("/people/person-li-na", LI_NA)).status_code == 200
+    assert (await identity.put("/clients/web", WEB)).status_code == 200
+    await identity.bus.settle()
+    return identity

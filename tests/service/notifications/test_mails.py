@@ -1,0 +1,146 @@
+"""Each person is told each thing once, in their language."""
+
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from services.notifications.messages.domain import Ground
+from shared.contracts.notifications import MessageFailed, MessageSent
+from tests.service.notifications.conftest import ADDRESSES, CASE, LI_NA, WANG_WEI, Town, accepted, decided, missing
+
+
+async def test_an_accepted_case_is_told_in_chinese(town: Town) -> None:
+    await town.hear(accepted(), CASE)
+    [mail] = town.server.mails
+    assert mail.recipient == "li.na@example.org"
+    assert mail.subject == "您的居住证申领申请已受理（20260302-000001）"
+    assert "李娜，您好！" in mail.text
+    assert "大连市公安局已于2026年3月2日受理" in mail.text
+    assert "承诺办结日期：2026年3月9日" in mail.text
+    assert "法定办结日期：2026年3月23日" in mail.text
+
+
+async def test_somebody_else_is_told_in_english(town: Town) -> None:
+    await town.hear(accepted(WANG_WEI), CASE)
+    [mail] = town.server.mails
+    assert mail.recipient == "wang.wei@example.org"
+    assert mail.subject == "Accepted: Residence permit (20260302-000001)"
+    assert "Dear Wang Wei" in mail.text
+    assert "accepted on 2 March 2026; Dalian Public Security Bureau handles it" in mail.text
+
+
+async def test_a_mail_says_where_it_comes_from_and_that_nobody_wrote_it_by_hand(town: Town) -> None:
+    await town.hear(accepted(), CASE)
+    [mail] = town.server.mails
+    [sent] = town.bus.said(MessageSent)
+    assert str(mail.message["From"]) == "大连通办 <no-reply@tongban.example>"
+    assert str(mail.message["To"]) == "李娜 <li.na@example.org>"
+    assert mail.id == f"<{sent['message']}@tongban.example>"
+    assert mail.message["Auto-Submitted"] == "auto-generated"
+    assert mail.message["Date"].datetime == town.clock.now()
+    assert mail.message["Content-Language"] == "zh-CN"
+    assert mail.message.get_content_charset() == "utf-8"
+
+
+async def test_a_supplement_notice_names_all_that_is_missing(town: Town) -> None:
+    await town.hear(missing(), CASE)
+    [mail] = town.server.mails
+    assert mail.subject.startswith("请补充材料")
+    assert "1. 社会保险缴纳记录\n2. 房屋租赁登记备案信息" in mail.text
+
+
+@pytest.mark.parametrize(("outcome", "word"), [("approved", "was approved on 3 March 2026"), ("refused", "was refused")])
+async def test_a_decision_is_told(town: Town, outcome: str, word: str) -> None:
+    await town.hear(decided(WANG_WEI, outcome), CASE)  # type: ignore[arg-type]  # both outcomes are given
+    [mail] = town.server.mails
+    assert word in mail.text
+
+
+async def test_the_journey_of_a_case_makes_one_mail_each(town: Town) -> None:
+    for sequence, event in enumerate((missing(), accepted(), decided()), 1):
+        await town.hear(event, CASE, sequence)
+    assert len({mail.id for mail in town.server.mails}) == len(town.server.mails) == 3
+    assert [sent["template"] for sent in town.bus.said(MessageSent)] == [
+        "supplement-requested",
+        "case-accepted",
+        "case-decided",
+    ]
+
+
+async def test_the_same_event_ten_times_makes_one_mail(town: Town) -> None:
+    await town.hear(accepted(), CASE, times=10)
+    await town.later()
+    assert len(town.server.mails) == 1
+    assert town.bus.said(MessageSent) == [
+        {
+            "message": town.bus.said(MessageSent)[0]["message"],
+            "person": LI_NA,
+            "template": "case-accepted",
+            "case": CASE,
+            "channel": "mail",
+            "attempts": 1,
+            "repeats": 0,
+        }
+    ]
+
+
+async def test_neither_events_nor_logs_tell_who_it_is(town: Town) -> None:
+    town.server.rcpt.append("550 <li.na@example.org> unknown")
+    with structlog.testing.capture_logs() as logs:
+        await town.hear(accepted(), CASE)
+        await town.hear(decided(), CASE, 2)
+    said = b"".join(r.value or b"" for r in town.bus.records if r.topic == "notifications.events").decode()
+    assert "message-" in said
+    assert any(line["event"] == "mail.attempted" for line in logs)
+    for secret in ("li.na", "李娜", "example.org"):
+        assert secret not in said
+        assert secret not in repr(logs)
+
+
+async def test_a_contact_that_comes_later_is_waited_for(bare_town: Town) -> None:
+    town = bare_town
+    await town.load_templates()
+    await town.hear(accepted(), CASE)
+    assert town.server.mails == []
+    await town.contact(LI_NA, "zh")
+    await town.later(timedelta(minutes=5))
+    assert [mail.recipient for mail in town.server.mails] == [ADDRESSES[LI_NA]]
+    assert town.bus.said(MessageSent)[0]["attempts"] == 1
+
+
+async def test_a_contact_that_never_comes_is_given_up_with_its_ground(bare_town: Town) -> None:
+    town = bare_town
+    await town.load_templates()
+    await town.hear(accepted(), CASE)
+    await town.later(timedelta(hours=25))
+    assert [(f["ground"], f["attempts"]) for f in town.bus.said(MessageFailed)] == [("no-contact", 0)]
+    assert town.server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("mail", "ground"),
+    [(None, "no-contact"), ("no address", "address-invalid"), ("李娜@example.org", "address-invalid")],
+)
+async def test_an_address_that_is_none_is_never_tried(town: Town, mail: str | None, ground: Ground) -> None:
+    await town.contact(LI_NA, "zh", 2, mail=mail)
+    await town.hear(accepted(), CASE)
+    await town.later(timedelta(hours=25))
+    assert [f["ground"] for f in town.bus.said(MessageFailed)] == [ground]
+    assert town.server.connections == 0
+
+
+async def test_an_older_contact_does_not_replace_a_newer_one(town: Town) -> None:
+    await town.contact(LI_NA, "zh", 5, mail="new@example.org")
+    await town.contact(LI_NA, "zh", 4, mail="old@example.org")
+    await town.hear(accepted(), CASE)
+    assert [mail.recipient for mail in town.server.mails] == ["new@example.org"]
+
+
+async def test_a_template_that_is_not_there_yet_is_waited_for(bare_town: Town) -> None:
+    town = bare_town
+    await town.contact(LI_NA, "zh")
+    await town.hear(accepted(), CASE)
+    await town.load_templates()
+    await town.later(timedelta(minutes=5))
+    assert len(town.server.mails) == 1

@@ -1,0 +1,230 @@
+"""Repository: one document, one write, its events in the same write."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared import telemetry
+from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.store.memory import MemoryDatabase
+from shared.store.repository import PERSONAL_RETENTION, AlreadyThere, Contention, Repository
+from shared.testing.clock import FakeClock
+from tests.petitions import Letter, Petition, PetitionAnswered, PetitionFiled, State
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+Petitions = Repository[Petition]
+
+
+@pytest.fixture
+async def filed(petitions: Petitions, clock: FakeClock) -> Petition:
+    petition = Petition.file("petition-1", clock.now())
+    await petitions.add(petition)
+    return petition
+
+
+async def _kernel(petitions: Petitions) -> dict[str, Any]:
+    document = await petitions.collection.get("petition-1")
+    assert document is not None
+    return {name: document[name] for name in ("v", "seq", "sent", "pending")}
+
+
+# -- add and read ------------------------------------------------------------------------------------------
+
+
+async def test_what_is_added_is_found_as_it_was(petitions: Petitions, clock: FakeClock) -> None:
+    petition = Petition.file("petition-1", clock.now())
+    petition.form = {"land.lot": {"$price": 3}}
+    petition.letters = [Letter(text="…", received_on=clock.now().date(), received_at=clock.now())]
+    await petitions.add(petition)
+    found = await petitions.get("petition-1")
+    assert found.model_dump() == petition.model_dump()
+    assert found.state is State.OPEN
+    assert found.letters[0].received_at.utcoffset() == timedelta(0)
+    assert (found.v, found.seq) == (petition.v, petition.seq) == (1, 1)
+
+
+async def test_a_second_add_of_an_id_changes_nothing(petitions: Petitions, filed: Petition, clock: FakeClock) -> None:
+    other = Petition.file("petition-1", clock.now(), matter="dust")
+    with pytest.raises(AlreadyThere):
+        await petitions.add(other)
+    assert [json.loads(e.data or "")["matter"] for e in await petitions.journal("petition-1")] == ["noise"]
+
+
+async def test_what_is_not_there_is_told(petitions: Petitions, clock: FakeClock) -> None:
+    assert await petitions.find("petition-1") is None
+    for asked in (
+        petitions.get("petition-1"),
+        petitions.journal("petition-1"),
+        petitions.change("petition-1", lambda _: None),
+    ):
+        with pytest.raises(NotFound, match="petition-1"):
+            await asked
+
+
+# -- change ------------------------------------------------------------------------------------------------
+
+
+async def test_a_change_writes_state_and_events_together(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    changed = await petitions.change("petition-1", lambda p: p.answer("done", clock.now()))
+    assert (changed.v, changed.seq, changed.answers) == (2, 2, ["done"])
+    assert (await petitions.get("petition-1")).model_dump() == changed.model_dump()
+    assert await _kernel(petitions) == {"v": 2, "seq": 2, "sent": 0, "pending": 2}
+
+
+async def test_the_journal_is_kept_in_order_with_time_trace_and_digest(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    clock.forward(timedelta(hours=1))
+    with telemetry.bind(TRACE):
+        await petitions.change("petition-1", lambda p: p.answer("one", clock.now()))
+    for _ in range(10):
+        await petitions.change("petition-1", lambda p: p.answer("more", clock.now()))
+    journal = await petitions.journal("petition-1")
+    assert [entry.sequence for entry in journal] == list(range(1, 13)), "by number, not by text"
+    assert [entry.type for entry in journal[:2]] == [PetitionFiled.type, PetitionAnswered.type]
+    assert (journal[1].time, journal[1].trace, journal[1].topic) == (clock.now(), TRACE, "east.petitions")
+    assert json.loads(journal[1].data or "") == {"petition": "petition-1", "text": "one"}
+    assert len(journal[1].sha256) == 64
+
+
+async def test_a_change_that_changes_nothing_writes_nothing(petitions: Petitions, filed: Petition) -> None:
+    await petitions.change("petition-1", lambda _: None)
+    assert await _kernel(petitions) == {"v": 1, "seq": 1, "sent": 0, "pending": 1}
+
+
+async def test_a_refusal_writes_nothing(petitions: Petitions, filed: Petition, clock: FakeClock) -> None:
+    def refuse(petition: Petition) -> None:
+        petition.answer("half", clock.now())
+        petition.answer_once("whole", clock.now())
+
+    with pytest.raises(Conflict):
+        await petitions.change("petition-1", refuse)
+    assert (await petitions.get("petition-1")).answers == []
+    assert await _kernel(petitions) == {"v": 1, "seq": 1, "sent": 0, "pending": 1}
+
+
+async def test_writers_at_the_same_time_lose_nothing(petitions: Petitions, filed: Petition, clock: FakeClock) -> None:
+    async def write(who: int) -> None:
+        for n in range(5):
+            await petitions.change("petition-1", lambda p, n=n: p.answer(f"{who}-{n}", clock.now()))  # type: ignore[misc]
+
+    await asyncio.gather(*map(write, range(4)))
+    petition = await petitions.get("petition-1")
+    assert sorted(petition.answers) == sorted(f"{who}-{n}" for who in range(4) for n in range(5))
+    texts = [json.loads(e.data or "")["text"] for e in (await petitions.journal("petition-1"))[1:]]
+    assert texts == petition.answers, "events are in the order of the changes"
+    assert await _kernel(petitions) == {"v": 21, "seq": 21, "sent": 0, "pending": 21}
+
+
+async def test_of_two_who_answer_once_the_second_meets_the_rule(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    answers = (petitions.change("petition-1", lambda p, n=n: p.answer_once(n, clock.now())) for n in "ab")  # type: ignore[misc]
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    assert [type(result) for result in results] == [Petition, Conflict]
+    assert (await petitions.get("petition-1")).answers == ["a"]
+
+
+async def test_whoever_is_always_too_slow_is_told_in_the_end(
+    petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: Any, **__: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(petitions.collection, "update", lost)
+    monkeypatch.setattr("shared.store.repository.PAUSE_SECONDS", 0.0)
+    with pytest.raises(Contention, match="petitions petition-1"):
+        await petitions.change("petition-1", lambda p: p.answer("late", clock.now()))
+
+
+async def test_another_version_than_the_caller_saw_is_refused(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    changed = await petitions.change("petition-1", lambda p: p.answer("a", clock.now()), version=1)
+    with pytest.raises(PreconditionFailed):
+        await petitions.change("petition-1", lambda p: p.answer("b", clock.now()), version=1)
+    await petitions.change("petition-1", lambda p: p.answer("b", clock.now()), version=changed.v)
+    assert (await petitions.get("petition-1")).answers == ["a", "b"]
+
+
+async def test_a_version_that_is_overtaken_while_we_write_is_refused(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    changes = (petitions.change("petition-1", lambda p: p.answer("x", clock.now()), version=1) for _ in range(2))
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Petition", "PreconditionFailed"]
+
+
+async def test_each_write_is_told_to_relay_and_timers(database: MemoryDatabase, clock: FakeClock) -> None:
+    told: list[int] = []
+    petitions = Repository(database, "petitions", Petition, lambda p: told.append(p.v))
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    await petitions.change("petition-1", lambda p: p.answer("a", clock.now()))
+    await petitions.change("petition-1", lambda _: None)
+    assert told == [1, 2]
+
+
+# -- waking ------------------------------------------------------------------------------------------------
+
+
+async def test_who_wants_to_be_woken_is_due_then_and_not_before(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    assert await petitions.due(clock.now() + timedelta(days=99)) == []
+    when = clock.now() + timedelta(days=1)
+    await petitions.change("petition-1", lambda p: p.remind_at(when))
+    assert await petitions.due(when - timedelta(milliseconds=1)) == []
+    assert await petitions.due(when) == ["petition-1"]
+
+
+async def test_who_no_longer_wants_to_be_woken_leaves_the_index(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    await petitions.change("petition-1", lambda p: p.remind_at(clock.now()))
+    await petitions.change("petition-1", lambda p: p.answer("done", clock.now()))
+    assert await petitions.due(clock.now()) == []
+    document = await petitions.collection.get("petition-1")
+    assert "wake_at" not in (document or {"wake_at": "?"})
+
+
+async def test_one_is_woken_once_for_each_time(petitions: Petitions, filed: Petition, clock: FakeClock) -> None:
+    await petitions.change("petition-1", lambda p: p.remind_at(clock.now()))
+    await asyncio.gather(*(petitions.wake("petition-1", clock.now()) for _ in range(4)))
+    assert (await petitions.get("petition-1")).reminders == 1
+    clock.forward(timedelta(days=7))
+    await asyncio.gather(*(petitions.wake("petition-1", clock.now()) for _ in range(4)))
+    assert (await petitions.get("petition-1")).reminders == 2
+
+
+async def test_one_that_was_added_to_be_woken_is_due(petitions: Petitions, clock: FakeClock) -> None:
+    petition = Petition.file("petition-1", clock.now())
+    petition.remind_at(clock.now())
+    await petitions.add(petition)
+    assert await petitions.due(clock.now()) == ["petition-1"]
+
+
+# -- personal entries --------------------------------------------------------------------------------------
+
+
+async def test_a_personal_entry_names_the_day_when_it_is_to_be_forgotten(
+    petitions: Petitions, filed: Petition, clock: FakeClock
+) -> None:
+    first = clock.now() + timedelta(days=1)
+    await petitions.change("petition-1", lambda p: p.forward("…", first))
+    await petitions.change("petition-1", lambda p: p.forward("…", first + timedelta(days=1)))
+    document = await petitions.collection.get("petition-1")
+    assert document is not None
+    assert document["forget_at"] == first + PERSONAL_RETENTION, "the earliest"
+    assert [entry.get("personal") for entry in document["journal"].values()] == [None, True, True]
+
+
+async def test_a_petition_without_personal_entries_is_never_looked_at_again(
+    petitions: Petitions, filed: Petition
+) -> None:
+    document = await petitions.collection.get("petition-1")
+    assert "forget_at" not in (document or {"forget_at": "?"})

@@ -1,0 +1,142 @@
+"""A small service of its own to try the kit on: a key, tokens, a few routes."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from shared import telemetry
+from shared.caller import Caller
+from shared.errors import Conflict, Fault, IdempotencyKeyReused, Invalid
+from shared.store import Contention, Unavailable
+from shared.testing.clock import FakeClock
+from shared.web.app import ServiceApp, create_app
+from shared.web.authentication import Verifier, public, requires
+from shared.web.idempotency import IdempotencyKey, body_digest, derive
+from shared.web.paging import Cursor, Page, Paging
+from shared.web.preconditions import IfMatch, etag
+from shared.web.readiness import Readiness
+
+ISSUER = "http://127.0.0.1:8101"
+
+
+@dataclass
+class Signer:
+    """Signs tokens as identity does, and wrong ones on demand."""
+
+    clock: FakeClock
+    kid: str = "key-1"
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        return jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True) | {"kid": self.kid}
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        now = int(self.clock.now().timestamp())
+        return {
+            "iss": ISSUER,
+            "sub": "person-li-na",
+            "aud": "tongban",
+            "iat": now,
+            "exp": now + int(timedelta(minutes=5).total_seconds()),
+            "jti": "t1",
+            "client_id": "web",
+            "kind": "person",
+            "org": None,
+            "division": None,
+        } | changes
+
+    def token(self, headers: Mapping[str, Any] | None = None, algorithm: str = "ES256", **changes: Any) -> str:
+        headers = {"typ": "at+jwt", "kid": self.kid} | dict(headers or {})
+        return jwt.encode(self.claims(**changes), self.key, algorithm, headers)
+
+
+class Thing(BaseModel):
+    """A thing."""
+
+    label: str
+    size: int
+
+
+router = APIRouter(prefix="/things", tags=["things"])
+People = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person"))]
+anybody = [Depends(public("a test"))]
+
+
+@router.post("", status_code=201, summary="Make a thing")
+async def make(body: Thing, key: IdempotencyKey, caller: People) -> dict[str, str]:
+    return {"id": derive("thing", caller, key), "digest": body_digest(body)}
+
+
+@router.get("", dependencies=anybody)
+async def listing(window: Paging) -> Page[int]:
+    rows = list(range(5))
+    after = -1 if window.after is None else int(window.after.key)
+    read = [row for row in rows if row > after][: window.limit + 1]
+    return window.page(read, place=lambda row: Cursor(key=row, id=f"thing-{row}"), show=lambda row: row)
+
+
+@router.put("/{id}", dependencies=anybody)
+async def change(id: str, expected: IfMatch, response: Response) -> dict[str, int | None]:  # noqa: A002
+    response.headers["ETag"] = etag(7)
+    return {"expected": expected}
+
+
+@router.post("/upload", dependencies=anybody, max_body_size=3_000_000)
+async def upload(body: Thing) -> int:
+    return len(body.label)
+
+
+@router.get("/broken/{how}", dependencies=anybody)
+async def broken(how: str) -> None:
+    raise {
+        "conflict": Conflict("It is finished", code="thing_finished"),
+        "invalid": Invalid("Does not fit", faults=(Fault("/form/size", "too_big", "is too big"),)),
+        "reused": IdempotencyKeyReused(),
+        "store": Unavailable("mongodb://user:canary@host"),
+        "contention": Contention("thing-1"),
+        "bug": RuntimeError("canary"),
+    }[how]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def signer(clock: FakeClock) -> Signer:
+    return Signer(clock)
+
+
+@pytest.fixture
+def readiness() -> Readiness:
+    return Readiness()
+
+
+@pytest.fixture
+def app(signer: Signer, clock: FakeClock, readiness: Readiness) -> ServiceApp:
+    return create_app(
+        "waterworks",
+        "1.0",
+        lifespan=None,
+        readiness=readiness,
+        registry=telemetry.new_registry(),
+        verifier=Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock),
+        routers=[router],
+        asyncapi=lambda: {"asyncapi": "3.0.0"},
+    )
+
+
+@pytest.fixture
+async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as opened:
+        yield opened

@@ -1,0 +1,157 @@
+"""Who gets in."""
+
+import base64
+import hmac
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.errors import Unauthenticated
+from shared.testing.clock import FakeClock
+from shared.web.app import ServiceApp
+from shared.web.authentication import Public, Requires, Verifier, policies
+from tests.unit.shared.web.conftest import ISSUER, Signer
+
+THING = {"label": "pump", "size": 1}
+
+
+async def call(client: httpx.AsyncClient, token: str | None) -> httpx.Response:
+    headers = {"Idempotency-Key": "k1"} | ({"Authorization": f"Bearer {token}"} if token is not None else {})
+    return await client.post("/things", json=THING, headers=headers)
+
+
+async def test_a_token_of_ours_gets_in(client: httpx.AsyncClient, signer: Signer) -> None:
+    assert (await call(client, signer.token())).status_code == 201
+
+
+async def test_without_a_token_the_answer_says_how_to_come_back(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/things", content=b"not even json")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["code"] == "unauthenticated"
+
+
+async def test_a_caller_the_rule_does_not_mean_is_refused(client: httpx.AsyncClient, signer: Signer) -> None:
+    answer = await call(client, signer.token(kind="department", org="police"))
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "forbidden"
+
+
+def packed(part: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def unsigned(signer: Signer) -> str:
+    return f"{packed({'typ': 'at+jwt', 'alg': 'none', 'kid': signer.kid})}.{packed(signer.claims())}."
+
+
+def signed_with_the_public_key_as_a_secret(signer: Signer) -> str:
+    """The classic confusion of HMAC and public keys."""
+    header = {"typ": "at+jwt", "alg": "HS256", "kid": signer.kid}
+    unsigned_part = f"{packed(header)}.{packed(signer.claims())}"
+    code = hmac.digest(json.dumps(signer.jwk).encode(), unsigned_part.encode(), "sha256")
+    return f"{unsigned_part}.{base64.urlsafe_b64encode(code).decode().rstrip('=')}"
+
+
+def changed_after_signing(signer: Signer) -> str:
+    header, _, signature = signer.token().split(".")
+    return f"{header}.{packed(signer.claims(kind='operator'))}.{signature}"
+
+
+def without(claim: str) -> Any:
+    def make(signer: Signer) -> str:
+        claims = signer.claims()
+        del claims[claim]
+        return jwt.encode(claims, signer.key, "ES256", {"typ": "at+jwt", "kid": signer.kid})
+
+    return make
+
+
+FORGED = {
+    "rubbish": lambda _: "x.y.z",
+    "empty": lambda _: "",
+    "endless": lambda s: s.token(jti="x" * 5000),
+    "alg none": unsigned,
+    "hmac with the public key": signed_with_the_public_key_as_a_secret,
+    "another key under our kid": lambda s: Signer(s.clock).token(),
+    "a key nobody knows": lambda s: s.token({"kid": "key-2"}),
+    "no kid": lambda s: jwt.encode(s.claims(), s.key, "ES256", {"typ": "at+jwt"}),
+    "a key of its own in the header": lambda s: Signer(s.clock).token({"jwk": s.jwk}),
+    "an id token": lambda s: s.token({"typ": "JWT"}),
+    "critical extension": lambda s: s.token({"crit": ["x"], "x": 1}),
+    "changed after signing": changed_after_signing,
+    "another audience": lambda s: s.token(aud="bank"),
+    "several audiences": lambda s: s.token(aud=["tongban", "bank"]),
+    "another issuer": lambda s: s.token(iss=ISSUER + "/"),
+    "from the future": lambda s: s.token(iat=int(s.clock.now().timestamp()) + 60),
+    "a kind unheard of": lambda s: s.token(kind="king"),
+    "exp as text": lambda s: s.token(exp=str(s.claims()["exp"])),
+    **{
+        f"no {claim}": without(claim)
+        for claim in ("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "kind", "org")
+    },
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+async def test_a_stranger_s_token_is_refused(client: httpx.AsyncClient, signer: Signer, how: str) -> None:
+    answer = await call(client, FORGED[how](signer))
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "token_invalid" if how != "empty" else "unauthenticated"
+    assert answer.json()["detail"] in {"The access token is not valid", "This needs an access token"}
+
+
+async def test_two_authorization_headers_are_refused(client: httpx.AsyncClient, signer: Signer) -> None:
+    both = [("Authorization", f"Bearer {signer.token()}"), ("Authorization", "Bearer x"), ("Idempotency-Key", "k")]
+    assert (await client.post("/things", json=THING, headers=both)).status_code == 401
+
+
+async def test_an_expired_token_is_told_so_even_from_the_cache(
+    client: httpx.AsyncClient, signer: Signer, clock: FakeClock
+) -> None:
+    token = signer.token()
+    assert (await call(client, token)).status_code == 201
+    clock.forward(timedelta(minutes=5, seconds=4))
+    assert (await call(client, token)).status_code == 201
+    clock.forward(timedelta(seconds=1))
+    answer = await call(client, token)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "token_expired"
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_a_cached_token_falls_with_its_key(signer: Signer, clock: FakeClock) -> None:
+    keys = {signer.kid: signer.jwk}
+    verifier = Verifier(lambda: keys, ISSUER, clock)
+    token = signer.token()
+    assert verifier.verify(token).id == "person-li-na"
+    keys.clear()
+    with pytest.raises(Unauthenticated):
+        verifier.verify(token)
+
+
+def test_a_curve_of_another_kind_is_refused(clock: FakeClock) -> None:
+    signer = Signer(clock, key=ec.generate_private_key(ec.SECP384R1()))
+    token = jwt.encode(signer.claims(), signer.key, "ES384", {"typ": "at+jwt", "kid": signer.kid})
+    with pytest.raises(Unauthenticated):
+        Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock).verify(token)
+
+
+def test_each_route_tells_its_policy(app: ServiceApp) -> None:
+    found = {(min(policy.methods), policy.path): policy.markers for policy in policies(app)}
+    assert all(len(markers) == 1 for markers in found.values())
+    assert isinstance(found["POST", "/things"][0], Requires)
+    assert found["GET", "/things"] == (Public("a test"),)
+    assert ("GET", "/docs") in found
+
+
+def test_a_route_without_a_policy_is_seen(app: ServiceApp) -> None:
+    @app.get("/planted")
+    async def planted() -> None: ...
+
+    assert [policy.path for policy in policies(app) if not policy.markers] == ["/planted"]

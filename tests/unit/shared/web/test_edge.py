@@ -1,0 +1,109 @@
+"""What every answer has: trace, headers, log line, metrics, health, docs."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from shared.web.readiness import Readiness
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+async def test_a_trace_goes_through(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/things", headers={"traceparent": PARENT})
+    assert answer.headers["traceparent"].split("-")[1] == PARENT.split("-")[1]
+    assert answer.headers["traceparent"] != PARENT
+
+
+async def test_requests_without_a_trace_do_not_share_one(client: httpx.AsyncClient) -> None:
+    traces = {(await client.get("/things")).headers["traceparent"] for _ in range(3)}
+    assert len(traces) == 3
+
+
+async def test_the_log_line_has_the_template_and_nothing_of_the_path_or_query(client: httpx.AsyncClient) -> None:
+    with capture_logs() as written:
+        await client.put("/things/canary?q=canary", headers={"X-Thing": "canary"}, content=b"canary")
+        await client.get("/canary")
+    assert [(line["method"], line["route"], line["status"]) for line in written if line["event"] == "request"] == [
+        ("PUT", "/things/{id}", 200),
+        ("GET", "unmatched", 404),
+    ]
+    assert "canary" not in json.dumps(written, default=str)
+
+
+async def test_security_headers_are_on_every_answer(client: httpx.AsyncClient) -> None:
+    for path in ("/things", "/nothing", "/docs", "/things/broken/bug"):
+        headers = (await client.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert headers["cache-control"] == "no-store"
+    assert "style-src 'self'" in (await client.get("/docs")).headers["content-security-policy"]
+
+
+async def test_requests_are_measured_by_route(client: httpx.AsyncClient) -> None:
+    await client.put("/things/1")
+    await client.get("/nothing")
+    metrics = (await client.get("/metrics")).text
+    assert 'tongban_http_request_seconds_count{method="PUT",route="/things/{id}",status="200"} 1.0' in metrics
+    assert 'route="unmatched"' in metrics
+    assert "process_resident_memory_bytes" in metrics
+
+
+async def test_readiness_names_what_is_missing_without_secrets(client: httpx.AsyncClient, readiness: Readiness) -> None:
+    async def fine() -> None:
+        return None
+
+    async def behind() -> str:
+        return "not caught up yet"
+
+    async def broken() -> None:
+        raise ConnectionError("mongodb://user:canary@host")
+
+    async def parked() -> int:
+        return 3
+
+    readiness.add("store", fine)
+    readiness.count_parked(parked)
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "checks": {"store": "ok"}, "parked": 3})
+    readiness.add("tables", behind)
+    readiness.add("broker", broken)
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"store": "ok", "tables": "not caught up yet", "broker": "ConnectionError"}
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_check_that_hangs_does_not_hang_readiness(
+    readiness: Readiness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.web.readiness.CHECK_TIMEOUT_S", 0.01)
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    readiness.add("store", hangs)
+    assert (await readiness.report()).checks == {"store": "does not answer"}
+
+
+async def test_the_docs_need_no_other_host(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    assert "/things/{id}" in page
+    assert "Make a thing" in page
+    assert not re.search(r"(src|href)=.?(https?:)?//", page)
+    assert (await client.get("/assets/tongban.css")).headers["content-type"].startswith("text/css")
+    assert (await client.get("/asyncapi.json")).json() == {"asyncapi": "3.0.0"}
+
+
+async def test_openapi_tells_of_problems(client: httpx.AsyncClient) -> None:
+    document: dict[str, Any] = (await client.get("/openapi.json")).json()
+    default = document["paths"]["/things"]["post"]["responses"]["default"]
+    assert default["content"]["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/Problem"
+    schemas = document["components"]["schemas"]
+    assert schemas["Problem"]["properties"]["faults"]["items"]["$ref"] == "#/components/schemas/ProblemFault"
+    assert "HTTPValidationError" not in json.dumps(document)

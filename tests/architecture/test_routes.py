@@ -21,7 +21,7 @@ def test_what_is_open_says_why(service: str) -> None:
 def test_a_route_without_policy_is_found() -> None:
     app = app_of("intake")
 
-    @app.get("/planted")
+    @app.get("/planted")  # type: ignore[untyped-decorator]
     async def planted() -> None:
         return None
 

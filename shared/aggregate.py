@@ -32,7 +32,8 @@ class Recorded:
 
     type: str
     topic: str
-    personal: bool
+    forgets: bool
+    """The payload is about people and leaves the journal when its topic's retention is over."""
     time: datetime
     body: bytes
 
@@ -45,7 +46,7 @@ class Recorded:
 class Aggregate(BaseModel):
     """One document, one writer at a time. `v` counts changes, `seq` counts journal entries."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="ignore", validate_assignment=True)
+    model_config = ConfigDict(populate_by_name=True, extra="ignore", validate_assignment=True, hide_input_in_errors=True)
 
     id: str = Field(alias="_id", min_length=1, max_length=200)
     v: int = 0
@@ -68,7 +69,7 @@ class Aggregate(BaseModel):
             if to is None:
                 raise ValueError(f"{event.type} is written on {topic}: say to whom")
             topic = topic[: topic.index("{")] + to + topic[topic.index("}") + 1 :]
-        self._recorded.append(Recorded(event.type, topic, event.personal, now, body))
+        self._recorded.append(Recorded(event.type, topic, event.personal and not event.table, now, body))
 
     def wake(self, now: datetime) -> None:  # noqa: ARG002 - what to do is the aggregate's own
         """Do what `wake_at` was set for. Called once per due time, whatever the number of replicas."""

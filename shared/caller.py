@@ -1,10 +1,14 @@
 """Who is calling: what a verified access token says, free of any framework, so that policy and commands can use it."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Kind = Literal["person", "officer", "department", "operator"]
-KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+# What makes a JWT an access token of ours (RFC 9068): identity writes it, everybody checks it.
+AUDIENCE = "tongban"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
+ALGORITHM = "ES256"
 
 
 @dataclass(frozen=True, slots=True)

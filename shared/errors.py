@@ -3,7 +3,6 @@
 Infrastructure errors (store away, broker away) are not among them: they travel as they are.
 """
 
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -85,6 +85,7 @@ def _is_sensitive(key: str) -> bool:
 def _identify(service: str) -> Processor:
     def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["service"] = service
+        event.pop("color_message", None)  # uvicorn's second copy of its message, for terminals
         if (traceparent := telemetry.bound()) is not None:
             event["trace"] = telemetry.trace_id(traceparent)
         return event

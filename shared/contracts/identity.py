@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.contracts.registry import EventModel, Text, published
 
 
-@published("tongban.identity.division-published.v1", on="identity.organisations")
+@published("tongban.identity.division-published.v1", on="identity.organisations", table=True)
 class DivisionPublished(EventModel):
     """A row of the division tree. `level`: 1 province, 2 city, 3 district, 4 township or street, 5 village."""
 
@@ -17,7 +17,7 @@ class DivisionPublished(EventModel):
     parent: str | None = None
 
 
-@published("tongban.identity.organisation-published.v1", on="identity.organisations")
+@published("tongban.identity.organisation-published.v1", on="identity.organisations", table=True)
 class OrganisationPublished(EventModel):
     """A row of the organisations: a department, where it sits and which duties it owns.
 
@@ -31,7 +31,7 @@ class OrganisationPublished(EventModel):
     resources: list[str]
 
 
-@published("tongban.identity.contact-published.v1", on="identity.contacts", personal=True)
+@published("tongban.identity.contact-published.v1", on="identity.contacts", personal=True, table=True)
 class ContactPublished(EventModel):
     """How a person is reached. Read by notifications only."""
 
@@ -42,7 +42,7 @@ class ContactPublished(EventModel):
     language: Literal["zh", "en"] = "zh"
 
 
-@published("tongban.identity.key-published.v1", on="identity.keys")
+@published("tongban.identity.key-published.v1", on="identity.keys", table=True)
 class KeyPublished(EventModel):
     """A public signing key as a JWK (RFC 7517): P-256, ES256, signature use."""
 

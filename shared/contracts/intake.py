@@ -32,7 +32,7 @@ class MaterialGuide(EventModel):
     shared: SharedSource | None = None
 
 
-@published("tongban.intake.item-published.v1", on="intake.items")
+@published("tongban.intake.item-published.v1", on="intake.items", table=True)
 class ItemPublished(EventModel):
     """A service item with its guide (办事指南). Days are working days from acceptance.
 

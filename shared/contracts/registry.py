@@ -14,14 +14,16 @@ class EventModel(BaseModel):
     """Payload of one event type. Readers ignore fields they do not know, and take no wrong types.
 
     `type` is the `ce_type`; `topic` is the topic's name or a template such as `intake.to.{department}`;
-    `personal` marks a topic whose payloads are kept only for the topic's retention.
+    `personal` marks a topic with data about people, `table` a compacted one. Journals keep personal payloads for the
+    topic's retention; the rows of a table are its writer's own state and stay.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
 
     type: ClassVar[str]
     topic: ClassVar[str]
     personal: ClassVar[bool] = False
+    table: ClassVar[bool] = False
 
 
 class Text(BaseModel):
@@ -41,7 +43,9 @@ E = TypeVar("E", bound=EventModel)
 _types: dict[str, type[EventModel]] = {}
 
 
-def published(type_: str, *, on: str, personal: bool = False) -> Callable[[type[E]], type[E]]:
+def published(
+    type_: str, *, on: str, personal: bool = False, table: bool = False
+) -> Callable[[type[E]], type[E]]:
     """Class decorator: `model` is the payload of `type_`, written on the topic `on`."""
     if TYPE_PATTERN.fullmatch(type_) is None:
         raise ValueError(f"{type_!r} is not of the form tongban.<owner>.<noun>-<past tense>.v<N>")
@@ -49,7 +53,7 @@ def published(type_: str, *, on: str, personal: bool = False) -> Callable[[type[
     def register(model: type[E]) -> type[E]:
         if type_ in _types:
             raise ValueError(f"{type_} is published twice: {_types[type_].__name__} and {model.__name__}")
-        model.type, model.topic, model.personal = type_, on, personal
+        model.type, model.topic, model.personal, model.table = type_, on, personal, table
         _types[type_] = model
         return model
 

@@ -36,7 +36,7 @@ class DataField(EventModel):
     title: Text
 
 
-@published("tongban.sharing.resource-published.v1", on="sharing.catalogue")
+@published("tongban.sharing.resource-published.v1", on="sharing.catalogue", table=True)
 class ResourcePublished(EventModel):
     """A data resource in the catalogue (政务信息资源目录). Classes: 无条件共享, 有条件共享, 不予共享.
 

@@ -24,6 +24,8 @@ R = TypeVar("R")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KERNEL_FIELDS = frozenset({"id", "v", "seq"})
 ATTEMPTS = 12
+PAUSE_SECONDS = 0.002
+"""The longest pause before the second attempt; it doubles with each."""
 SEEN_LIMIT = 100
 PERSONAL_RETENTION = timedelta(days=7)
 """How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
@@ -102,7 +104,7 @@ def _entry(recorded: Recorded, trace: str) -> Document:
         "sha256": recorded.sha256,
         "data": recorded.body.decode(),
     }
-    if recorded.personal:
+    if recorded.forgets:
         entry["personal"] = True
     return entry
 
@@ -137,7 +139,7 @@ class Repository(Generic[A]):
         document["journal"] = self._entries(recorded, 0)
         document["heard"] = {_heard_key(cause): cause.sequence} if cause and cause.sequence is not None else {}
         document["seen"] = [f"{cause.topic}/{cause.id}"] if cause and cause.sequence is None else []
-        if any(r.personal for r in recorded):
+        if any(r.forgets for r in recorded):
             document["forget_at"] = recorded[0].time + PERSONAL_RETENTION
         try:
             await self.collection.insert(document)
@@ -193,7 +195,7 @@ class Repository(Generic[A]):
                 aggregate.seq = update["$set"]["seq"]
                 self._on_write(aggregate)
                 return aggregate
-            await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise Contention(f"{self.collection.name} {id_}")
 
     def _update(self, aggregate: A, before: Document, cause: Cause | None) -> dict[str, Any] | None:
@@ -211,7 +213,7 @@ class Repository(Generic[A]):
             "seq": aggregate.seq + len(recorded),
             **{f"journal.{n}": e for n, e in entries.items()},
         }
-        if any(r.personal for r in recorded):
+        if any(r.forgets for r in recorded):
             update["$min"] = {"forget_at": recorded[0].time + PERSONAL_RETENTION}
         if cause is not None and cause.sequence is not None:
             update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence

@@ -18,13 +18,10 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.caller import Caller, Kind
+from shared.caller import ALGORITHM, AUDIENCE, TOKEN_TYPE, Caller, Kind
 from shared.clock import Clock
 from shared.errors import Forbidden, Unauthenticated
 
-AUDIENCE = "tongban"
-TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-ALGORITHM = "ES256"
 LEEWAY = timedelta(seconds=5)
 LONGEST_TOKEN = 4096
 CACHED_TOKENS = 4096
@@ -81,7 +78,7 @@ class Verifier:
             raise ValueError("too long")
         header = jwt.get_unverified_header(token)
         kid = header["kid"]
-        if header["alg"] != ALGORITHM or header.get("typ") != TOKEN_TYPE or "crit" in header:
+        if header["alg"] != ALGORITHM or header.get("typ") != TOKEN_TYPE:
             raise ValueError("not an access token of ours")
         claims = _Claims.model_validate(
             jwt.decode(

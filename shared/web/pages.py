@@ -26,4 +26,14 @@ def templates(folder: Path | None = None) -> Jinja2Templates:
 @router.get("/assets/tongban.css")
 async def stylesheet() -> FileResponse:
     """The one stylesheet."""
-    return FileResponse(_HERE / "assets" / "tongban.css", headers={"Cache-Control": "max-age=300"})
+    return _asset("tongban.css")
+
+
+@router.get("/assets/tongban.svg")
+async def icon() -> FileResponse:
+    """The mark in the browser's tab."""
+    return _asset("tongban.svg")
+
+
+def _asset(name: str) -> FileResponse:
+    return FileResponse(_HERE / "assets" / name, headers={"Cache-Control": "max-age=300"})

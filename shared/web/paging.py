@@ -64,7 +64,7 @@ class Window:
 
 def _window(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows a page")] = 50,
-    after: Annotated[str | None, Query(max_length=1000, description="`next` of the page before")] = None,
+    after: Annotated[str | None, Query(max_length=1000, description="What the page before says as next")] = None,
 ) -> Window:
     return Window(limit, None if after is None else Cursor.decode(after))
 

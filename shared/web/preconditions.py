@@ -14,7 +14,7 @@ def etag(version: int) -> str:
 
 
 def _expected_version(
-    if_match: Annotated[str | None, Header(description='The `ETag` that was read, e.g. `"7"`')] = None,
+    if_match: Annotated[str | None, Header(alias="If-Match", description='The ETag that was read, e.g. "7"')] = None,
 ) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None

@@ -28,6 +28,7 @@ def test_every_event_type_has_a_declared_topic(model: type[EventModel]) -> None:
     names = declared_for(model)
     assert names
     assert {TOPICS[name].personal for name in names} <= {model.personal, model.topic == "{department}.out"}
+    assert {TOPICS[name].kind for name in names} == {"compacted" if model.table else "log"}
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)

@@ -84,6 +84,7 @@ FORGED = {
     "a key of its own in the header": lambda s: Signer(s.clock).token({"jwk": s.jwk}),
     "an id token": lambda s: s.token({"typ": "JWT"}),
     "critical extension": lambda s: s.token({"crit": ["x"], "x": 1}),
+    "an extension the library knows": lambda s: s.token({"crit": ["b64"], "b64": True}),
     "changed after signing": changed_after_signing,
     "another audience": lambda s: s.token(aud="bank"),
     "several audiences": lambda s: s.token(aud=["tongban", "bank"]),

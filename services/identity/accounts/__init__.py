@@ -1,0 +1,1 @@
+"""People, officers and programs: who can sign in, and how people are reached."""

@@ -1,0 +1,77 @@
+"""Keeping accounts."""
+
+from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, client_id
+from services.identity.desk import Desk
+from services.identity.organisations.domain import division_id, organisation_id
+from shared.errors import Conflict, Fault, Invalid, NotFound
+from shared.store import AlreadyThere, DuplicateKey
+
+
+async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> Person:
+    """Open a person's account or revise it; the same wish again changes nothing.
+
+    Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name.
+    """
+    known = await desk.people.find(id_)
+    post = wish.post
+    faults = await _place_faults(desk, post.organisation if post else None, post.division if post else None, "/post")
+    if known is None and wish.password is None:
+        faults.append(Fault("/password", "missing", "a new account needs one"))
+    if faults:
+        raise Invalid("The account cannot be kept", faults=tuple(faults))
+    password_hash = known.password_hash if known else ""
+    if wish.password is not None:
+        password_hash = await desk.passwords.kept_or_new(password_hash or None, wish.password.get_secret_value())
+    try:
+        return await _kept_person(desk, id_, wish, password_hash, version)
+    except DuplicateKey:
+        raise Conflict("The login name is somebody else's", code="login_taken") from None
+
+
+async def _kept_person(desk: Desk, id_: str, wish: PersonWish, password_hash: str, version: int | None) -> Person:
+    now = desk.clock.now()
+    person = Person(
+        id=id_, password_hash=password_hash, **wish.model_dump(exclude={"password", "post"}), post=wish.post
+    )
+    person.open(now)
+    try:
+        await desk.people.add(person)
+    except AlreadyThere:
+        try:
+            return await desk.people.change(id_, lambda p: p.revise(wish, password_hash, now), version=version)
+        except NotFound:  # not the id was there, the login name was
+            raise DuplicateKey(id_) from None
+    return person
+
+
+async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | None = None) -> Client:
+    """Open a program's account or revise it; the same wish again changes nothing. Raises `Invalid`."""
+    id_ = client_id(code)
+    known = await desk.clients.find(id_)
+    secret_hash = known.secret_hash if known and wish.kind != "application" else None
+    faults = await _place_faults(desk, wish.organisation, wish.division, "")
+    if code.startswith("person-"):  # both are the `sub` of a token
+        faults.append(Fault("", "reserved", "a program does not go by a person's id"))
+    if wish.kind != "application" and secret_hash is None and wish.secret is None:
+        faults.append(Fault("/secret", "missing", "a new program needs one"))
+    if faults:
+        raise Invalid("The account cannot be kept", faults=tuple(faults))
+    if wish.secret is not None:
+        secret_hash = await desk.passwords.kept_or_new(secret_hash, wish.secret.get_secret_value())
+    client = Client(id=id_, code=code, secret_hash=secret_hash, **wish.model_dump(exclude={"secret"}))
+    client.open(desk.clock.now())
+    try:
+        await desk.clients.add(client)
+    except AlreadyThere:
+        return await desk.clients.change(id_, lambda c: c.revise(wish, secret_hash), version=version)
+    return client
+
+
+async def _place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:
+    """Organisation and division, where named, must be there; they are never removed."""
+    faults = []
+    if organisation is not None and await desk.organisations.find(organisation_id(organisation)) is None:
+        faults.append(Fault(f"{pointer}/organisation", "unknown_organisation", "there is no such organisation"))
+    if division is not None and await desk.divisions.find(division_id(division)) is None:
+        faults.append(Fault(f"{pointer}/division", "unknown_division", "there is no such division"))
+    return faults

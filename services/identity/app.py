@@ -1,0 +1,79 @@
+"""Identity, put together."""
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.identity import contracts
+from services.identity.accounts import api as accounts_api
+from services.identity.accounts.commands import keep_client
+from services.identity.accounts.domain import Client, ClientWish, Person
+from services.identity.accounts.passwords import Passwords
+from services.identity.accounts.store import PEOPLE_INDEXES
+from services.identity.desk import Desk
+from services.identity.keys import api as keys_api
+from services.identity.keys.commands import ensure_key
+from services.identity.keys.domain import SigningKey
+from services.identity.keys.keyring import Keyring
+from services.identity.organisations import api as organisations_api
+from services.identity.organisations.domain import Division, Organisation
+from services.identity.organisations.store import Duties
+from services.identity.settings import IdentitySettings
+from services.identity.signin import api as token_api
+from services.identity.signin import pages as signin_pages
+from services.identity.signin.commands import forget_grant
+from services.identity.signin.domain import Grant
+from services.identity.signin.throttle import Throttle
+from shared.clock import Clock, SystemClock
+from shared.messaging.relay import Outlet
+from shared.runtime import Runtime
+from shared.store import Database
+from shared.store.mongo import MongoDatabase
+from shared.web.service import service_app
+
+VERSION = "0.1.0"
+
+
+def build_app(settings: IdentitySettings) -> FastAPI:
+    """The service as it runs."""
+    database = MongoDatabase(settings.mongo_uri.get_secret_value(), settings.mongo_database)
+    return _wire(settings, database, SystemClock(), None)[0]
+
+
+def build_for_tests(
+    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet
+) -> tuple[FastAPI, Runtime, Desk]:
+    """The same service over a store, a clock and an outlet of the test's own."""
+    return _wire(settings, database, clock, outlet)
+
+
+def _wire(
+    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None
+) -> tuple[FastAPI, Runtime, Desk]:
+    runtime = Runtime(settings, database, clock, outlet=outlet)
+    desk = Desk(
+        issuer=settings.issuer,
+        clock=clock,
+        divisions=runtime.repository("divisions", Division),
+        organisations=runtime.repository("organisations", Organisation),
+        duties=Duties(runtime.collection("duties")),
+        people=runtime.repository("people", Person, *PEOPLE_INDEXES),
+        clients=runtime.repository("clients", Client),
+        passwords=Passwords(),
+        keys=runtime.repository("keys", SigningKey),
+        keyring=Keyring(),
+        grants=runtime.repository("grants", Grant),
+        throttle=Throttle(),
+    )
+    runtime.wake(desk.grants, partial(forget_grant, desk))
+    runtime.at_start(partial(_prepare, desk, settings))
+    routers = (organisations_api.router, accounts_api.router, keys_api.router, token_api.router, signin_pages.router)
+    app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app.state.desk = desk
+    return app, runtime, desk
+
+
+async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
+    """From the first start there are a signing key and the operators' program, with the secret of the settings."""
+    await ensure_key(desk, settings.key_passphrase.get_secret_value())
+    await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))

@@ -1,0 +1,32 @@
+"""What a command of identity works with."""
+
+from dataclasses import dataclass
+
+from services.identity.accounts.domain import Client, Person
+from services.identity.accounts.passwords import Passwords
+from services.identity.keys.domain import SigningKey
+from services.identity.keys.keyring import Keyring
+from services.identity.organisations.domain import Division, Organisation
+from services.identity.organisations.store import Duties
+from services.identity.signin.domain import Grant
+from services.identity.signin.throttle import Throttle
+from shared.clock import Clock
+from shared.store import Repository
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Stores, keys and clock: everything but the wish itself."""
+
+    issuer: str
+    clock: Clock
+    divisions: Repository[Division]
+    organisations: Repository[Organisation]
+    duties: Duties
+    people: Repository[Person]
+    clients: Repository[Client]
+    passwords: Passwords
+    keys: Repository[SigningKey]
+    keyring: Keyring
+    grants: Repository[Grant]
+    throttle: Throttle

@@ -1,0 +1,1 @@
+"""The division tree and the departments with their duties."""

@@ -1,0 +1,74 @@
+"""Divisions and organisations over HTTP: anybody reads them, an operator keeps them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from services.identity.organisations import commands, store
+from services.identity.organisations.domain import Division, Organisation
+from services.identity.web import Operator, TheDesk
+from shared.contracts.identity import DivisionPublished, OrganisationPublished
+from shared.errors import Fault, Invalid
+from shared.web.authentication import public
+from shared.web.exact import nothing_unknown
+from shared.web.paging import Cursor, Page, Paging
+from shared.web.preconditions import IfMatch, etag
+
+router = APIRouter(tags=["organisations"])
+open_to_all = Depends(public("which departments and divisions there are is public, 政府信息公开条例 Art. 20"))
+DivisionCode = Annotated[str, Path(pattern=r"^\d{2,12}$")]
+OrganisationCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,15}$")]
+
+
+@router.get("/divisions", summary="The division tree, row by row", dependencies=[open_to_all])
+async def list_divisions(desk: TheDesk, window: Paging) -> Page[DivisionPublished]:
+    rows = await store.listed(desk.divisions, window)
+    return window.page(rows, _place, lambda known: known.row)
+
+
+@router.get("/organisations", summary="The departments and their duties", dependencies=[open_to_all])
+async def list_organisations(desk: TheDesk, window: Paging) -> Page[OrganisationPublished]:
+    rows = await store.listed(desk.organisations, window)
+    return window.page(rows, _place, lambda known: known.row)
+
+
+@router.put(
+    "/divisions/{code}",
+    summary="Publish a division; the same one again changes nothing",
+    dependencies=[Depends(nothing_unknown(DivisionPublished))],
+)
+async def publish_division(
+    code: DivisionCode, row: DivisionPublished, _: Operator, desk: TheDesk, expected: IfMatch, response: Response
+) -> DivisionPublished:
+    _same_code(code, row.code)
+    division = await commands.publish_division(desk, row, expected)
+    response.headers["ETag"] = etag(division.v)
+    return row
+
+
+@router.put(
+    "/organisations/{code}",
+    summary="Publish an organisation; the first time admits it to the network",
+    dependencies=[Depends(nothing_unknown(OrganisationPublished))],
+)
+async def publish_organisation(
+    code: OrganisationCode,
+    row: OrganisationPublished,
+    _: Operator,
+    desk: TheDesk,
+    expected: IfMatch,
+    response: Response,
+) -> OrganisationPublished:
+    _same_code(code, row.code)
+    organisation = await commands.publish_organisation(desk, row, expected)
+    response.headers["ETag"] = etag(organisation.v)
+    return row
+
+
+def _same_code(in_address: str, in_body: str) -> None:
+    if in_address != in_body:
+        raise Invalid("The code differs from the address", faults=(Fault("/code", "differs", f"not {in_address}"),))
+
+
+def _place(row: Division | Organisation) -> Cursor:
+    return Cursor(key="", id=row.id)

@@ -1,0 +1,16 @@
+"""What identity needs beyond every service's settings."""
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from shared.settings import ServiceSettings
+
+
+class IdentitySettings(ServiceSettings):
+    """`key_passphrase` closes the signing key in the store; `operator_secret` is that of the client `operator`."""
+
+    service: ClassVar[str] = "identity"
+
+    key_passphrase: SecretStr = Field(min_length=16)
+    operator_secret: SecretStr = Field(min_length=16, max_length=128)

@@ -1,0 +1,1 @@
+"""Signing in: authorization code with PKCE for people, client credentials for programs."""

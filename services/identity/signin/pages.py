@@ -1,0 +1,125 @@
+"""The sign-in page: one form, without scripts, in Chinese and English."""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.identity.accounts.domain import client_id
+from services.identity.desk import Desk
+from services.identity.signin import commands
+from services.identity.signin.domain import AuthorizationRequest, OAuthError, TooManyAttempts, WrongCredentials
+from services.identity.signin.sealing import seal, unseal
+from services.identity.signin.texts import Language, preferred, words
+from services.identity.web import TheDesk
+from shared.web import pages
+from shared.web.authentication import public
+from shared.web.edge import PAGE_CSP
+
+COOKIE = "tongban_browser"
+templates = pages.templates(Path(__file__).parent / "templates")
+router = APIRouter(tags=["sign-in"], dependencies=[Depends(public("people prove here who they are"))])
+
+
+@router.get("/authorize", summary="The sign-in page (RFC 6749 with PKCE)", response_class=Response)
+async def authorize(request: Request, desk: TheDesk) -> Response:
+    sent = request.query_params.multi_items()
+    asked = dict(sent)
+    language = preferred(asked.get("ui_locales", ""), request.headers.get("accept-language", ""))
+    try:
+        if len(asked) < len(sent):
+            raise OAuthError("a parameter came twice")
+        await commands.returning_client(desk, asked)
+    except OAuthError:
+        return _refused(request, language, "unknown_client")
+    try:
+        wish = commands.checked(asked, language)
+    except OAuthError as error:
+        return _back(desk, asked["redirect_uri"], asked.get("state", ""), error=error.code)
+    return await _form(request, desk, wish)
+
+
+@router.post("/authorize", summary="The answer to the sign-in page", response_class=Response)
+async def answer(
+    request: Request,
+    desk: TheDesk,
+    sealed: Annotated[str, Form(alias="request", max_length=5000)] = "",
+    login: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    wish = unseal(desk, sealed, request.cookies.get(COOKIE, ""))
+    if wish is None:
+        return _refused(request, preferred("", request.headers.get("accept-language", "")), "stale")
+    missing = [field for field, value in (("login", login.strip()), ("password", password)) if not value]
+    if missing:
+        errors = {field: words(wish.language)[f"{field}_missing"] for field in missing}
+        return await _form(request, desk, wish, login, errors, 422)
+    try:
+        code = await commands.sign_in(desk, wish, login, password)
+    except WrongCredentials as error:
+        return await _form(request, desk, wish, login, {"login": words(wish.language)["wrong"]}, error.status)
+    except TooManyAttempts as error:
+        told = words(wish.language)["wait"].format(seconds=error.wait)
+        return await _form(request, desk, wish, login, {"login": told}, error.status)
+    return _back(desk, wish.redirect_uri, wish.state, code=code)
+
+
+async def _form(
+    request: Request,
+    desk: Desk,
+    wish: AuthorizationRequest,
+    login: str = "",
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    kept = request.cookies.get(COOKIE, "")
+    browser = kept if re.fullmatch(r"[A-Za-z0-9_-]{43}", kept) else secrets.token_urlsafe(32)
+    client = await desk.clients.get(client_id(wish.client))
+    other = "en" if wish.language == "zh" else "zh"
+    shown = {
+        "t": words(wish.language),
+        "client": client.name,
+        "request_token": seal(desk, wish, browser),
+        "login": login,
+        "errors": errors or {},
+        "other_url": "/authorize?" + urlencode(_as_asked(wish) | {"ui_locales": other}),
+    }
+    page = templates.TemplateResponse(request, "sign_in.html", shown, status_code=status)
+    page.headers["Content-Security-Policy"] = PAGE_CSP.replace(
+        "form-action 'self'", f"form-action 'self' {_form_target(wish.redirect_uri)}"
+    )
+    page.set_cookie(COOKIE, browser, path="/authorize", secure=desk.issuer.startswith("https:"), httponly=True)
+    return page
+
+
+def _as_asked(wish: AuthorizationRequest) -> dict[str, str]:
+    return {
+        "response_type": "code",
+        "client_id": wish.client,
+        "redirect_uri": wish.redirect_uri,
+        "state": wish.state,
+        "code_challenge": wish.challenge,
+        "code_challenge_method": "S256",
+    }
+
+
+def _form_target(redirect_uri: str) -> str:
+    """The redirect's origin: browsers hold a form's redirects to `form-action` too. It cannot name IPv6 addresses."""
+    parts = urlsplit(redirect_uri)
+    named = parts.scheme in ("http", "https") and "[" not in parts.netloc
+    return f"{parts.scheme}://{parts.netloc}" if named else f"{parts.scheme}:"
+
+
+def _refused(request: Request, language: Language, why: str) -> Response:
+    t = words(language)
+    return templates.TemplateResponse(request, "refused.html", {"t": t, "why": t[why]}, status_code=400)
+
+
+def _back(desk: Desk, redirect_uri: str, state: str, **answer: str) -> Response:
+    """To the application, with the issuer's name against mix-ups (RFC 9207)."""
+    query = urlencode(answer | ({"state": state} if state else {}) | {"iss": desk.issuer})
+    return RedirectResponse(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}", status_code=303)

@@ -33,7 +33,7 @@ class Mail:
 
 
 class FakeMailServer:
-    """Takes mails; `rcpt` and `data` hold answers to give before it does; `taking` runs before it says that it took one."""
+    """Takes mails. `rcpt` and `data`: answers to give before it does; `taking` runs before it says that it took one."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
@@ -47,7 +47,7 @@ class FakeMailServer:
 
     async def up(self) -> None:
         """Listen; on the same port as before."""
-        self._server = await asyncio.get_running_loop().create_server(self._session, "127.0.0.1", self.port)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Session(self), "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
@@ -62,27 +62,20 @@ class FakeMailServer:
             transport.abort() if isinstance(transport, asyncio.Transport) else transport.close()
         self._open.clear()
 
-    def _session(self) -> SMTP:
-        smtp = SMTP(self, hostname="mail.example", enable_SMTPUTF8=False)
-        made = smtp.connection_made
-
-        def connection_made(transport: asyncio.BaseTransport) -> None:
-            self.connections += 1
-            self._open.append(transport)
-            made(transport)
-
-        smtp.connection_made = connection_made
-        return smtp
+    def opened(self, transport: asyncio.BaseTransport) -> None:
+        """A connection was made."""
+        self.connections += 1
+        self._open.append(transport)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[Any]
     ) -> str:
         if self.rcpt:
             return self.rcpt.popleft()
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self.data:
             return self.data.popleft()
         assert isinstance(envelope.content, bytes)
@@ -92,3 +85,13 @@ class FakeMailServer:
         if self.taking is not None:
             await self.taking()
         return "250 OK"
+
+
+class _Session(SMTP):
+    def __init__(self, server: FakeMailServer) -> None:
+        super().__init__(server, hostname="mail.example")
+        self._notify = server.opened
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._notify(transport)
+        super().connection_made(transport)

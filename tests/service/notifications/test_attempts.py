@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.notifications.messages import commands
+from shared import timers
 from shared.contracts.notifications import MessageFailed, MessageSent
 from shared.testing import eventually
 from tests.service.notifications.conftest import CASE, LI_NA, Town, accepted, decided
@@ -201,6 +202,27 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_no_attempt(to
     await town.hear(decided(), CASE, 2)
     assert [s["attempts"] for s in town.bus.said(MessageSent)] == [1, 1]
     assert town.server.connections == 2
+
+
+async def test_a_mail_that_hangs_holds_up_no_other(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timers, "HOLD_UP_SECONDS", 0.05)
+    answer = asyncio.Event()
+
+    async def hold() -> None:
+        town.server.taking = None
+        await answer.wait()
+
+    town.server.taking = hold
+    await town.hear(accepted(), CASE, 1)
+    await town.hear(decided(), CASE, 2)
+    assert [sent["template"] for sent in town.bus.said(MessageSent)] == ["case-decided"]
+    answer.set()
+    await eventually(lambda: settled(town, 2))
+
+
+async def settled(town: Town, mails: int) -> bool:
+    await town.bus.settle()
+    return len(town.bus.said(MessageSent)) == mails
 
 
 async def test_leaving_lets_the_attempt_under_way_end(town: Town) -> None:

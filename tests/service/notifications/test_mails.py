@@ -50,7 +50,9 @@ async def test_a_supplement_notice_names_all_that_is_missing(town: Town) -> None
     assert "1. 社会保险缴纳记录\n2. 房屋租赁登记备案信息" in mail.text
 
 
-@pytest.mark.parametrize(("outcome", "word"), [("approved", "was approved on 3 March 2026"), ("refused", "was refused")])
+@pytest.mark.parametrize(
+    ("outcome", "word"), [("approved", "approved on 3 March 2026"), ("refused", "refused on 3 March 2026")]
+)
 async def test_a_decision_is_told(town: Town, outcome: str, word: str) -> None:
     await town.hear(decided(WANG_WEI, outcome), CASE)  # type: ignore[arg-type]  # both outcomes are given
     [mail] = town.server.mails

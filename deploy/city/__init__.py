@@ -1,0 +1,1 @@
+"""The sample city: its files, and what loads them into the services."""

@@ -1,0 +1,29 @@
+"""Housing (住房和城乡建设局): answers which tenancy is registered for a person, from its old data.
+
+All it takes to join the network. A question is done when its answer is on the topic; an answer sent twice carries the
+same ce_id and counts once; one that cannot be sent ends the program, which starts again with the same question.
+"""
+
+import json
+import sqlite3
+from os import environ as env
+
+from confluent_kafka import Consumer, Producer
+
+kafka = {"bootstrap.servers": env["TONGBAN_KAFKA_BOOTSTRAP"], "sasl.mechanism": env["TONGBAN_KAFKA_SASL_MECHANISM"]}
+kafka |= {"security.protocol": env["TONGBAN_KAFKA_SECURITY_PROTOCOL"], "reconnect.backoff.max.ms": "500"}
+kafka |= {"sasl.username": env["TONGBAN_KAFKA_USERNAME"], "sasl.password": env["TONGBAN_KAFKA_PASSWORD"]}
+# The instance id lets the program come back at once after a crash, without a rebalance.
+group = {"group.id": "housing.work", "group.instance.id": "housing-1", "auto.offset.reset": "earliest"}
+questions, legacy = Consumer(kafka | group | {"enable.auto.commit": "false"}), sqlite3.connect(env["TONGBAN_LEGACY"])
+answers = Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
+questions.subscribe(["sharing.to.housing"])
+for question in iter(questions.poll, None):
+    if ("ce_type", b"tongban.sharing.question-asked.v1") in (question.headers() or []):
+        asked = json.loads(question.value() or "{}")
+        row = legacy.execute("SELECT record FROM tenancies WHERE person = ?", [asked["subject"]]).fetchone()
+        answer = {"exchange": asked["exchange"], "found": bool(row), "data": json.loads(row[0]) if row else {}}
+        about = {"ce_specversion": "1.0", "ce_id": f"housing:{asked['exchange']}", "ce_subject": asked["exchange"]}
+        about |= {"ce_type": "tongban.department.question-answered.v1", "ce_source": "/dalian/housing"}
+        answers.produce("housing.out", json.dumps(answer), asked["exchange"], headers=about)
+        answers.flush() or questions.commit(message=question)

@@ -1,0 +1,30 @@
+"""Police (公安局): decides on residence permits: half a year insured here, or a tenancy (居住证暂行条例 Art. 2).
+
+All it takes to join the network. A case is done when its decision is on the topic; a decision sent twice carries the
+same ce_id and counts once; one that cannot be sent ends the program, which starts again with the same case.
+"""
+
+import json
+from os import environ as env
+
+from confluent_kafka import Consumer, Producer
+
+kafka = {"bootstrap.servers": env["TONGBAN_KAFKA_BOOTSTRAP"], "sasl.mechanism": env["TONGBAN_KAFKA_SASL_MECHANISM"]}
+kafka |= {"security.protocol": env["TONGBAN_KAFKA_SECURITY_PROTOCOL"], "reconnect.backoff.max.ms": "500"}
+kafka |= {"sasl.username": env["TONGBAN_KAFKA_USERNAME"], "sasl.password": env["TONGBAN_KAFKA_PASSWORD"]}
+# The instance id lets the program come back at once after a crash, without a rebalance.
+group = {"group.id": "police.work", "group.instance.id": "police-1", "enable.auto.commit": "false"}
+cases = Consumer(kafka | group | {"auto.offset.reset": "earliest"})
+decisions = Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
+cases.subscribe(["intake.to.police"])
+for case in iter(cases.poll, None):
+    if ("ce_type", b"tongban.intake.case-assigned.v1") in (case.headers() or []):
+        work = json.loads(case.value() or "{}")
+        known = {material["code"]: material["data"] or {} for material in work["materials"]}
+        fit = "rental-registration" in known or known.get("social-insurance", {}).get("months_paid", 0) >= 6
+        why = "有房屋租赁登记或者缴纳社会保险满六个月" if fit else "无房屋租赁登记，缴纳社会保险不满六个月"
+        decided = {"case": work["case"], "outcome": "approved" if fit else "refused", "reason": why}
+        about = {"ce_specversion": "1.0", "ce_id": f"police:{work['case']}", "ce_subject": work["case"]}
+        about |= {"ce_type": "tongban.department.case-decided.v1", "ce_source": "/dalian/police"}
+        decisions.produce("police.out", json.dumps(decided), work["case"], headers=about)
+        decisions.flush() or cases.commit(message=case)

@@ -1,0 +1,1 @@
+"""The one declaration of topics and rights on the broker, and what makes them true."""

@@ -1,0 +1,1 @@
+"""The embedded default: the whole city on one machine, without Docker."""

@@ -1,0 +1,1 @@
+"""Notifications: people are told how their cases go, by mail, each thing once."""

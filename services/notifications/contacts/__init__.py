@@ -1,0 +1,1 @@
+"""Contacts: how a person is reached, as identity last said."""

@@ -1,0 +1,15 @@
+"""Following what identity says about contacts."""
+
+from services.notifications.contacts import store
+from services.notifications.contacts.domain import Contact
+from services.notifications.desk import Desk
+from shared.contracts.identity import ContactPublished
+from shared.messaging.envelope import Event
+
+
+async def keep(desk: Desk, event: Event[ContactPublished]) -> None:
+    """Project the row under its person."""
+    row = event.data
+    contact = Contact(name=row.name, mail=row.mail, phone=row.phone, language=row.language)
+    assert event.sequence is not None  # noqa: S101 - the lane refuses a service's event without one
+    await store.keep(desk.contacts, row.person, event.sequence, contact)

@@ -1,0 +1,18 @@
+"""What notifications publishes and reads."""
+
+from shared.contracts import EventModel, identity, intake, notifications
+
+PUBLISHES: tuple[type[EventModel], ...] = (
+    notifications.MessageSent,
+    notifications.MessageFailed,
+)
+
+READS: tuple[type[EventModel], ...] = (
+    identity.KeyPublished,
+    identity.OrganisationPublished,
+    identity.ContactPublished,
+    intake.ItemPublished,
+    intake.CaseAccepted,
+    intake.SupplementRequested,
+    intake.CaseDecided,
+)

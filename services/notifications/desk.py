@@ -1,0 +1,30 @@
+"""What a command of notifications works with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.notifications.messages.domain import Message, Pace
+from services.notifications.messages.metrics import MailMetrics
+from services.notifications.messages.post import Post
+from services.notifications.templates.domain import Template
+from shared.clock import Clock
+from shared.contracts.identity import OrganisationPublished
+from shared.contracts.intake import ItemPublished
+from shared.store import Collection, Repository
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Stores, tables, the post and the clock: everything but the wish itself. `instance` holds the leases."""
+
+    clock: Clock
+    instance: str
+    sender: str
+    pace: Pace
+    contacts: Collection
+    templates: Repository[Template]
+    messages: Repository[Message]
+    items: Mapping[str, ItemPublished]
+    organisations: Mapping[str, OrganisationPublished]
+    post: Post
+    metrics: MailMetrics

@@ -1,0 +1,19 @@
+"""What notifications does about each event it hears."""
+
+from functools import partial
+
+from services.notifications.contacts import commands as contacts
+from services.notifications.desk import Desk
+from services.notifications.messages import commands as messages
+from shared.contracts import identity, intake
+from shared.messaging.lane import Handlers
+
+
+def table(desk: Desk) -> Handlers:
+    """Event type → function."""
+    return {
+        identity.ContactPublished: partial(contacts.keep, desk),
+        intake.CaseAccepted: partial(messages.tell, desk, "case-accepted"),
+        intake.SupplementRequested: partial(messages.tell, desk, "supplement-requested"),
+        intake.CaseDecided: partial(messages.tell, desk, "case-decided"),
+    }

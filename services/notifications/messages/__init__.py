@@ -1,0 +1,1 @@
+"""Messages: one mail each, claimed, handed over, and never twice without being counted."""

@@ -1,0 +1,155 @@
+"""Queuing messages for what happened to a case, and handing them to the mail server."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from services.notifications.contacts import store as contacts
+from services.notifications.desk import Desk
+from services.notifications.messages import store
+from services.notifications.messages.domain import Facts, Fenced, Ground, Message, NotDue
+from services.notifications.messages.letters import filling, letter
+from services.notifications.messages.post import Line, Outcome
+from services.notifications.templates.domain import RENDER_ERRORS, Code
+from shared.contracts.intake import CaseAccepted, CaseDecided, SupplementRequested
+from shared.ids import derived_id, new_id
+from shared.messaging.envelope import Event
+from shared.store import AlreadyThere, Contention, Unavailable
+
+Told = CaseAccepted | SupplementRequested | CaseDecided
+STORE_PAUSE_SECONDS = 0.2
+log = structlog.get_logger(__name__)
+
+
+async def tell(desk: Desk, template: Code, event: Event[Told]) -> None:
+    """Queue the message about one event; the same event again queues no other."""
+    now = desk.clock.now()
+    message = Message(
+        id=derived_id("message", event.id),
+        case=event.data.case,
+        person=event.data.applicant,
+        template=template,
+        facts=Facts.model_validate(event.data.model_dump()),
+        queued_at=now,
+        since=now,
+        wake_at=now,
+    )
+    try:
+        await desk.messages.add(message, cause=event)
+    except AlreadyThere:
+        return
+
+
+async def take_over(desk: Desk) -> None:
+    """At the start: attempts that this instance began in its former life are over, nobody knows how."""
+    for id_ in await store.held_by(desk.messages, desk.instance):
+        await desk.messages.change(id_, lambda message: message.abandon(desk.instance, desk.clock.now()))
+
+
+async def retry(desk: Desk, id_: str) -> Message:
+    """Try a message anew that was given up. Raises `NotFound` and `Conflict`."""
+    return await desk.messages.change(id_, lambda message: message.retry(desk.clock.now()))
+
+
+async def deliver(desk: Desk, id_: str) -> None:
+    """One attempt: write it, claim it, hand it over, note the outcome."""
+    async with desk.post.line() as line:  # first the line, so that the lease runs for the attempt alone
+        message = await desk.messages.find(id_)
+        if message is None or message.wake_at is None or message.wake_at > desk.clock.now():
+            return
+        try:
+            message = await _deliver(desk, line, message)
+        except (NotDue, Fenced) as exc:
+            desk.metrics.attempts.labels(exc.code).inc()
+            log.warning("mail.overtaken", message=id_, reason=exc.code)
+            return
+    log.info(
+        "mail.attempted",
+        message=id_,
+        case=message.case,
+        state=message.state,
+        ground=message.ground,
+        attempts=message.attempts,
+        repeats=message.repeats,
+    )
+
+
+async def _deliver(desk: Desk, line: Line, message: Message) -> Message:
+    try:
+        recipient, written = await _write(desk, message)
+    except _NotYet as exc:
+        share, ground = _jitter(), exc.ground
+        return await desk.messages.change(message.id, lambda m: m.wait(ground, desk.clock.now(), desk.pace, share))
+    return await _attempt(desk, line, message, recipient, written)
+
+
+class _NotYet(Exception):
+    """Something the letter needs is not known yet, or not in order."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self.ground = ground
+
+
+async def _write(desk: Desk, message: Message) -> tuple[str, bytes]:
+    """Address and letter; raises `_NotYet`."""
+    contact = await contacts.find(desk.contacts, message.person)
+    if contact is None or contact.mail is None:
+        raise _NotYet("no-contact")
+    guide = desk.items.get(message.facts.item)
+    department = desk.organisations.get(message.facts.department or (guide.department if guide else ""))
+    if guide is None or department is None:
+        raise _NotYet("no-guide")
+    template = await desk.templates.find(message.template)
+    if template is None:
+        raise _NotYet("no-template")
+    try:
+        subject, body = template.render(contact.language, filling(message.facts, contact, guide, department))
+    except RENDER_ERRORS as exc:
+        raise _NotYet("template-fails") from exc
+    try:
+        return contact.mail, letter(message.id, desk.sender, contact, subject, body, message.queued_at)
+    except ValueError as exc:
+        raise _NotYet("address-invalid") from exc
+
+
+async def _attempt(desk: Desk, line: Line, message: Message, recipient: str, written: bytes) -> Message:
+    """Half the lease is for the hand-over; the other half is left for writing down how it ended."""
+    begun, lease, fence = asyncio.get_running_loop().time(), desk.pace.lease.total_seconds(), new_id("attempt")
+    claimed = await _noted(
+        desk, message.id, lambda m: m.claim(desk.instance, fence, desk.clock.now(), desk.pace), begun + lease / 2
+    )
+    if claimed.repeats > message.repeats:
+        desk.metrics.maybe_repeated.inc()
+        log.warning("mail.maybe-repeated", message=message.id, repeats=claimed.repeats)
+    with desk.metrics.seconds.time():
+        outcome = await line.hand_over(recipient, written, begun + lease / 2)
+    desk.metrics.attempts.labels(outcome.ground or outcome.kind).inc()
+    return await _noted(desk, message.id, lambda m: _end(desk, m, fence, outcome), begun + lease)
+
+
+async def _noted(desk: Desk, id_: str, change: Callable[[Message], None], until: float) -> Message:
+    """Change the message, through an outage of the store: a hand-over that is not written down would be repeated."""
+    while True:
+        try:
+            return await desk.messages.change(id_, change)
+        except (Unavailable, Contention):
+            if asyncio.get_running_loop().time() >= until:
+                raise
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
+
+
+def _end(desk: Desk, message: Message, fence: str, outcome: Outcome) -> None:
+    now = desk.clock.now()
+    if outcome.ground is None:
+        message.handed_over(fence, now)
+    elif outcome.kind == "refused":
+        message.refuse(fence, outcome.ground, now)
+    else:
+        message.put_off(fence, outcome.ground, now, desk.pace, _jitter())
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311 - no secret

@@ -1,0 +1,1 @@
+"""Templates: what the mails say, in Chinese and English."""

@@ -1,0 +1,1 @@
+"""Exchanges: each wish for shared data, from the question under a grant to the answer or its refusal."""

@@ -1,0 +1,17 @@
+"""Which event leads to which command."""
+
+from functools import partial
+
+from services.sharing.desk import Desk
+from services.sharing.exchanges import commands as exchanges
+from shared.contracts.department import QuestionAnswered
+from shared.contracts.intake import MaterialWished
+from shared.messaging.lane import Handlers
+
+
+def table(desk: Desk) -> Handlers:
+    """The service's table of contents."""
+    return {
+        MaterialWished: partial(exchanges.take_wish, desk),
+        QuestionAnswered: partial(exchanges.take_answer, desk),
+    }

@@ -1,0 +1,104 @@
+"""A relay over the twin in memory, and a broker that can be told to misbehave."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.messaging.parked import Parked
+from shared.messaging.relay import Relay
+from shared.store.lease import Lease
+from shared.store.memory import MemoryDatabase
+from shared.store.repository import Repository
+from shared.testing.clock import FakeClock
+from tests.petitions import Petition
+
+
+@dataclass
+class FakeBroker:
+    """Takes what the relay publishes. It can refuse a subject, keep one waiting, or lose its confirmation."""
+
+    taken: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
+    waiting: dict[str, asyncio.Event] = field(default_factory=dict)
+    away: bool = False
+    rebuilt: int = 0
+
+    async def publish(self, topic: str, key: str, headers: dict[str, str], value: bytes) -> None:
+        if self.away:
+            raise ConnectionError("not connected to Kafka")
+        if key in self.waiting:
+            await self.waiting[key].wait()
+        if key in self.refused:
+            raise PermissionError("topic authorization failed")
+        await asyncio.sleep(0)
+        self.taken.append((topic, key, headers, value))
+        if key in self.unconfirmed:
+            raise TimeoutError
+
+    async def rebuild(self) -> None:
+        if self.away:
+            raise ConnectionError("unable to bootstrap")
+        self.rebuilt += 1
+
+    def ids(self, key: str | None = None) -> list[str]:
+        """The `ce_id`s in the order they were taken."""
+        return [headers["ce_id"] for _, k, headers, _ in self.taken if key in (None, k)]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def database() -> MemoryDatabase:
+    return MemoryDatabase()
+
+
+@pytest.fixture
+async def petitions(database: MemoryDatabase) -> Repository[Petition]:
+    repository = Repository(database, "petitions", Petition)
+    await repository.ensure()
+    return repository
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    return FakeBroker()
+
+
+@pytest.fixture
+def relay(
+    petitions: Repository[Petition],
+    broker: FakeBroker,
+    database: MemoryDatabase,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Relay:
+    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 0.2)
+    monkeypatch.setattr("shared.messaging.relay.STOP_SECONDS", 0.01)
+    monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 0.0)
+    return relay_over(petitions, broker, database, clock)
+
+
+def relay_over(
+    petitions: Repository[Petition],
+    broker: FakeBroker,
+    database: MemoryDatabase,
+    clock: FakeClock,
+    holder: str = "one",
+) -> Relay:
+    """A relay of the office."""
+    return Relay(
+        [petitions], broker, Lease(database.collection("leases"), "relay", holder, clock), clock, "/dalian/petitions"
+    )
+
+
+@pytest.fixture
+async def parked(database: MemoryDatabase, clock: FakeClock) -> Parked:
+    parked = Parked(database.collection("parked"), clock)
+    await parked.ensure()
+    return parked

@@ -1,0 +1,225 @@
+"""Journals grow old: long ones are moved, personal ones forgotten, and all can be published again."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared.messaging.relay import JOURNAL_LIMIT, Relay
+from shared.store.collection import Unavailable
+from shared.store.memory import MemoryCollection, MemoryDatabase
+from shared.store.repository import PERSONAL_RETENTION, Repository
+from shared.testing.clock import FakeClock
+from tests.petitions import Petition
+from tests.unit.shared.messaging.conftest import FakeBroker
+
+Petitions = Repository[Petition]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def long(petitions: Petitions, clock: FakeClock) -> int:
+    """A petition with one entry more than a journal may have; how many that are."""
+    petition = Petition.file("petition-1", clock.now())
+    for n in range(JOURNAL_LIMIT):
+        petition.answer(f"{n}", clock.now())
+    await petitions.add(petition)
+    return JOURNAL_LIMIT + 1
+
+
+async def _in_document(petitions: Petitions) -> list[int]:
+    document = await petitions.collection.get("petition-1")
+    assert document is not None
+    return sorted(int(n) for n in document["journal"])
+
+
+async def _is_whole(petitions: Petitions, count: int) -> None:
+    journal = await petitions.journal("petition-1")
+    assert [entry.sequence for entry in journal] == list(range(1, count + 1))
+    texts = [json.loads(entry.data or "")["text"] for entry in journal[1:]]
+    assert texts == (await petitions.get("petition-1")).answers
+
+
+# -- long journals -----------------------------------------------------------------------------------------
+
+
+async def test_a_long_journal_moves_into_the_archive_and_nothing_is_lost(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, long: int
+) -> None:
+    assert await relay.sweep() == long
+    assert await _in_document(petitions) == []
+    await _is_whole(petitions, long)
+    await petitions.change("petition-1", lambda p: p.answer("later", clock.now()))
+    await relay.sweep()
+    assert await _in_document(petitions) == [long + 1]
+    await _is_whole(petitions, long + 1)
+    assert broker.ids() == [f"petition-1:{n}" for n in range(1, long + 2)]
+
+
+async def test_a_journal_of_just_the_limit_stays(relay: Relay, petitions: Petitions, clock: FakeClock) -> None:
+    petition = Petition.file("petition-1", clock.now())
+    for n in range(JOURNAL_LIMIT - 1):
+        petition.answer(f"{n}", clock.now())
+    await petitions.add(petition)
+    await relay.sweep()
+    assert len(await _in_document(petitions)) == JOURNAL_LIMIT
+
+
+async def test_a_crash_while_the_journal_moves_loses_nothing(
+    relay: Relay, petitions: Petitions, database: MemoryDatabase, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [0]
+    insert = MemoryCollection.insert
+
+    async def crashing(self: MemoryCollection, document: dict[str, object]) -> None:
+        written[0] += 1
+        if written[0] == 500:
+            raise Unavailable("power cut")
+        await insert(self, document)
+
+    monkeypatch.setattr(MemoryCollection, "insert", crashing)
+    with pytest.raises(Unavailable):
+        await relay.sweep()
+    assert await petitions.archive.count({}) == 499
+    await _is_whole(petitions, long)
+    await petitions.change("petition-1", lambda p: p.answer("later", p.filed_at))
+    await relay.sweep()
+    assert await _in_document(petitions) == []
+    assert await petitions.archive.count({}) == long + 1
+    await _is_whole(petitions, long + 1)
+
+
+async def test_what_is_not_confirmed_does_not_move(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, long: int
+) -> None:
+    broker.refused = {"petition-1"}
+    await relay.sweep()
+    assert len(await _in_document(petitions)) == long
+    assert await petitions.archive.count({}) == 0
+
+
+async def test_a_personal_entry_does_not_move_before_it_is_forgotten(
+    relay: Relay, petitions: Petitions, clock: FakeClock, long: int
+) -> None:
+    await petitions.change("petition-1", lambda p: p.forward("my letter", clock.now()))
+    await relay.sweep()
+    assert await _in_document(petitions) == [long + 1]
+    clock.forward(PERSONAL_RETENTION)
+    await relay.forget()
+    assert [entry.data for entry in await petitions.journal("petition-1")][-1] is None
+
+
+# -- personal entries --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def letters(relay: Relay, petitions: Petitions, clock: FakeClock) -> Petitions:
+    """A petition with two letters, a day apart, both sent."""
+    petition = Petition.file("petition-1", clock.now())
+    petition.forward("first letter", clock.now())
+    await petitions.add(petition)
+    clock.forward(DAY)
+    await petitions.change("petition-1", lambda p: p.forward("second letter", clock.now()))
+    await relay.sweep()
+    return petitions
+
+
+async def _letters(petitions: Petitions) -> list[bool]:
+    return [entry.data is not None for entry in await petitions.journal("petition-1")]
+
+
+async def test_letters_are_forgotten_each_on_its_day_and_their_digest_stays(
+    relay: Relay, letters: Petitions, clock: FakeClock
+) -> None:
+    before = await letters.journal("petition-1")
+    clock.forward(PERSONAL_RETENTION - DAY - timedelta(seconds=1))
+    assert await relay.forget() == 0
+    assert await _letters(letters) == [True, True, True]
+    clock.forward(timedelta(seconds=1))
+    assert await relay.forget() == 1
+    assert await _letters(letters) == [True, False, True]
+    clock.forward(DAY)
+    assert await relay.forget() == 1
+    assert await _letters(letters) == [True, False, False]
+    assert [entry.sha256 for entry in await letters.journal("petition-1")] == [entry.sha256 for entry in before]
+    document = await letters.collection.get("petition-1")
+    assert "letter" not in json.dumps(document["journal"] if document else "letter", default=str)
+    assert "forget_at" not in (document or {"forget_at": "?"}), "it is not looked at again"
+
+
+async def test_an_unsent_letter_is_sent_before_it_is_forgotten(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    petition = Petition.file("petition-1", clock.now())
+    petition.forward("first letter", clock.now())
+    await petitions.add(petition)
+    clock.forward(PERSONAL_RETENTION)
+    await relay.forget()
+    assert await _letters(petitions) == [True, True]
+    await relay.sweep()
+    assert json.loads(broker.taken[1][3])["letter"] == "first letter"
+    clock.forward(timedelta(minutes=1))
+    await relay.forget()
+    assert await _letters(petitions) == [True, False]
+
+
+async def test_a_letter_that_comes_while_others_are_forgotten_keeps_its_day(
+    relay: Relay, letters: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.forward(PERSONAL_RETENTION)
+    update_each = letters.collection.update_each
+
+    async def overtaken(updates: object) -> int:
+        monkeypatch.undo()
+        await letters.change("petition-1", lambda p: p.forward("third letter", clock.now()))
+        return await update_each(updates)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(letters.collection, "update_each", overtaken)
+    await relay.forget()
+    await relay.sweep()
+    await relay.forget()
+    assert await _letters(letters) == [True, False, False, True]
+    clock.forward(PERSONAL_RETENTION)
+    await relay.forget()
+    assert await _letters(letters) == [True, False, False, False]
+
+
+# -- replay ------------------------------------------------------------------------------------------------
+
+
+async def test_a_replay_publishes_what_was_sent_again_under_its_old_ids(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    for id_ in ("petition-1", "petition-2"):
+        await petitions.add(Petition.file(id_, clock.now()))
+    clock.forward(DAY)
+    since = clock.now()
+    for id_ in ("petition-1", "petition-2"):
+        await petitions.change(id_, lambda p: p.answer("yes", clock.now()))
+    await relay.sweep()
+    sent, broker.taken = sorted(broker.taken, key=lambda r: r[2]["ce_id"]), []
+    assert [n async for n in relay.replay(since - DAY)] == [2, 4]
+    assert broker.taken == sent, "the same bytes, the same trace, the same ids"
+    broker.taken = []
+    assert [n async for n in relay.replay(since)][-1] == 2
+    assert broker.ids() == ["petition-1:2", "petition-2:2"]
+
+
+async def test_a_replay_reaches_into_the_archive_and_leaves_the_unsent_to_the_relay(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, long: int
+) -> None:
+    await relay.sweep()
+    await petitions.change("petition-1", lambda p: p.answer("unsent", clock.now()))
+    broker.taken = []
+    assert [n async for n in relay.replay(clock.now() - DAY)] == [long]
+    assert broker.ids() == [f"petition-1:{n}" for n in range(1, long + 1)]
+
+
+async def test_what_is_forgotten_is_not_published_again(
+    relay: Relay, letters: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    clock.forward(PERSONAL_RETENTION)
+    await relay.forget()
+    broker.taken = []
+    assert [n async for n in relay.replay(clock.now() - 30 * DAY)] == [1]
+    assert broker.ids() == ["petition-1:1"]

@@ -1,0 +1,213 @@
+"""Table: reference data in memory; a bad row changes nothing, and says so."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from shared.messaging.envelope import Record
+from shared.messaging.parked import Parked
+from shared.messaging.table import Table, TableReader
+from shared.store.memory import MemoryDatabase
+from tests.petitions import OfficeListed
+
+TOPIC = "petitions.offices"
+Write = Callable[..., Record]
+
+
+@pytest.fixture
+def offices() -> Table[OfficeListed]:
+    return Table(OfficeListed, key=lambda office: office.code)
+
+
+@pytest.fixture
+def reader(offices: Table[OfficeListed], parked: Parked) -> TableReader:
+    return TableReader([offices], parked)
+
+
+@pytest.fixture
+def row() -> Write:
+    offsets = iter(range(1000))
+
+    def write(code: str, floor: int | None = 1, *, subject: str = "", **changed: bytes) -> Record:
+        offset, subject = next(offsets), subject or f"office-{code}"
+        headers = {
+            "ce_specversion": b"1.0",
+            "ce_id": f"{subject}:{offset + 1}".encode(),
+            "ce_source": b"/dalian/petitions",
+            "ce_type": OfficeListed.type.encode(),
+            "ce_subject": subject.encode(),
+            "ce_sequence": str(offset + 1).encode(),
+        } | changed
+        body = b"not json" if floor is None else OfficeListed(code=code, floor=floor).model_dump_json().encode()
+        return Record(TOPIC, 0, offset, subject.encode(), list(headers.items()), body)
+
+    return write
+
+
+async def _feed(reader: TableReader, *records: Record) -> None:
+    for record in records:
+        await reader.feed(record)
+
+
+def _floors(offices: Table[OfficeListed]) -> dict[str, int]:
+    return {code: office.floor for code, office in offices.items()}
+
+
+async def test_the_last_row_of_each_subject_is_there(
+    reader: TableReader, offices: Table[OfficeListed], row: Write
+) -> None:
+    await _feed(reader, row("east", 1), row("west", 2), row("east", 3))
+    assert _floors(offices) == {"east": 3, "west": 2}
+    assert len(offices) == 2
+    assert offices["east"].floor == 3
+    assert "north" not in offices
+
+
+async def test_a_tombstone_takes_the_row_away(reader: TableReader, offices: Table[OfficeListed], row: Write) -> None:
+    await _feed(reader, row("east"), row("west"), Record(TOPIC, 0, 8, b"office-east", [], None))
+    assert _floors(offices) == {"west": 1}
+    typed = row("west")
+    await _feed(reader, Record(TOPIC, 0, 9, typed.key, typed.headers, None))
+    assert _floors(offices) == {}
+    await _feed(reader, Record(TOPIC, 0, 10, b"office-north", [], None), row("east", 4))
+    assert _floors(offices) == {"east": 4}
+
+
+async def test_a_row_that_changes_its_name_is_there_once(
+    reader: TableReader, offices: Table[OfficeListed], row: Write
+) -> None:
+    await _feed(reader, row("east", subject="office-1"), row("orient", subject="office-1"))
+    assert _floors(offices) == {"orient": 1}
+
+
+async def test_who_watches_a_table_is_told_of_each_change(parked: Parked, row: Write) -> None:
+    told: list[int] = []
+    offices: Table[OfficeListed] = Table(OfficeListed, lambda o: o.code, lambda: told.append(len(offices)))
+    await _feed(TableReader([offices], parked), row("east"), row("west"), row("west", None))
+    assert told == [1, 2]
+
+
+async def test_rows_of_other_types_on_the_topic_are_skipped(
+    reader: TableReader, offices: Table[OfficeListed], parked: Parked, row: Write
+) -> None:
+    await _feed(reader, row("east"), row("west", None, ce_type=b"tongban.petitions.holiday-listed.v1"))
+    assert (_floors(offices), await parked.count()) == ({"east": 1}, 0)
+
+
+# -- bad rows ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"floor": None}, "wrong-shape"),
+        ({"ce_type": OfficeListed.type.replace(".v1", ".v2").encode()}, "unknown-version"),
+        ({"ce_sequence": b"9" * 5000}, "bad-sequence"),
+        ({"ce_time": b"0001-01-01T00:00:00+14:00"}, "bad-time"),
+        ({"ce_subject": b"office-west"}, "key-differs"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_bad_row_leaves_the_one_before_it_and_is_parked(
+    reader: TableReader,
+    offices: Table[OfficeListed],
+    parked: Parked,
+    row: Write,
+    changed: dict[str, bytes],
+    reason: str,
+) -> None:
+    await _feed(reader, row("east", 1), row("east", **{"floor": 2} | changed), row("west", 2))
+    assert _floors(offices) == {"east": 1, "west": 2}
+    assert [(key.key, key.reason) for key in await parked.keys()] == [("office-east", reason)]
+
+
+async def test_a_row_that_its_table_cannot_take_does_not_end_the_reader(parked: Parked, row: Write) -> None:
+    offices: Table[OfficeListed] = Table(OfficeListed, lambda o: ["ground", "first"][o.floor])
+    await _feed(TableReader([offices], parked), row("east", 7), row("west", 1))
+    assert list(offices) == ["first"]
+    assert [key.error for key in await parked.keys()] == ["IndexError: list index out of range"]
+
+
+async def test_a_good_row_clears_what_was_parked_before_it(
+    reader: TableReader, offices: Table[OfficeListed], parked: Parked, row: Write
+) -> None:
+    await _feed(reader, row("east", None), row("east", None), row("west", None), row("east", 3))
+    assert (_floors(offices), [key.key for key in await parked.keys()]) == ({"east": 3}, ["office-west"])
+
+
+async def test_a_reader_that_starts_again_clears_nothing_that_is_still_bad(
+    reader: TableReader, parked: Parked, row: Write, offices: Table[OfficeListed]
+) -> None:
+    records = [row("east", 1), row("east", None)]
+    await _feed(reader, *records)
+    before = await parked.show(TOPIC, "office-east")
+    again = TableReader([offices], parked)
+    await _feed(again, records[0])
+    assert await parked.show(TOPIC, "office-east") == before, "the good row lies before the bad one"
+    await _feed(again, records[1], row("east", 5))
+    assert await parked.count() == 0
+
+
+async def test_a_store_that_is_away_delays_the_bad_row_and_loses_nothing(
+    reader: TableReader,
+    offices: Table[OfficeListed],
+    parked: Parked,
+    database: MemoryDatabase,
+    row: Write,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.messaging.table.RETRY_SECONDS", 0.001)
+    await _feed(reader, row("west"))
+    database.down = True
+    feeding = asyncio.create_task(_feed(reader, row("east", None), row("east", 2)))
+    await asyncio.sleep(0.01)
+    assert not feeding.done()
+    database.down = False
+    await feeding
+    assert (_floors(offices), await parked.count()) == ({"east": 2, "west": 1}, 0)
+
+
+async def test_good_rows_do_not_trouble_the_store(
+    reader: TableReader, offices: Table[OfficeListed], database: MemoryDatabase, row: Write
+) -> None:
+    await _feed(reader, row("east"))
+    database.down = True
+    await asyncio.wait_for(_feed(reader, row("east", 2), row("west", 2)), timeout=1)
+    assert _floors(offices) == {"east": 2, "west": 2}
+
+
+async def test_a_released_row_is_tried_again(
+    reader: TableReader, offices: Table[OfficeListed], parked: Parked, row: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floors = ["ground"]
+    offices = Table(OfficeListed, lambda o: floors[o.floor])
+    reader = TableReader([offices], parked)
+    await _feed(reader, row("east", 0), row("west", 1))
+    await parked.release(TOPIC, "office-west")
+    assert await reader.release_due() == 0
+    assert [(r.attempts, r.releasing) for r in await parked.show(TOPIC, "office-west")] == [(2, False)]
+    floors.append("first")
+    await parked.release(TOPIC, "office-west")
+    assert await reader.release_due() == 1
+    assert (set(offices), await parked.count()) == ({"ground", "first"}, 0)
+
+
+# -- readiness ---------------------------------------------------------------------------------------------
+
+
+async def test_without_kafka_or_without_tables_there_is_nothing_to_wait_for(
+    reader: TableReader, parked: Parked
+) -> None:
+    await reader.run()
+    assert reader.ready.is_set()
+    none = TableReader([], parked, lambda: {"bootstrap_servers": "127.0.0.1:1"})
+    await none.run()
+    assert none.ready.is_set()
+
+
+async def test_a_table_is_relied_on_when_it_is_caught_up(offices: Table[OfficeListed], parked: Parked) -> None:
+    reader = TableReader([offices], parked, dict)
+    assert reader.fault() == f"{TOPIC}: not caught up yet"
+    reader.ready.set()
+    assert reader.fault() is None

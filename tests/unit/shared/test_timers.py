@@ -1,0 +1,156 @@
+"""Timers: who asked to be woken is woken, once, whatever else happens."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shared.store.collection import Unavailable
+from shared.store.memory import MemoryDatabase
+from shared.store.repository import Repository
+from shared.testing.clock import FakeClock
+from shared.testing.waiting import eventually
+from shared.timers import Timers
+from tests.petitions import Petition
+
+Petitions = Repository[Petition]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def database() -> MemoryDatabase:
+    return MemoryDatabase()
+
+
+@pytest.fixture
+async def petitions(database: MemoryDatabase) -> Petitions:
+    repository = Repository(database, "petitions", Petition)
+    await repository.ensure()
+    return repository
+
+
+@pytest.fixture
+def timers(petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Timers:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 0.01)
+    timers = Timers(clock)
+    timers.watch(petitions)
+    return timers
+
+
+async def _file(petitions: Petitions, clock: FakeClock, *ids: str) -> None:
+    for id_ in ids:
+        petition = Petition.file(id_, clock.now())
+        petition.remind_at(clock.now() + timedelta(hours=1))
+        await petitions.add(petition)
+
+
+async def _reminders(petitions: Petitions, *ids: str) -> list[int]:
+    return [(await petitions.get(id_)).reminders for id_ in ids]
+
+
+async def test_who_is_due_is_woken_and_nobody_else(timers: Timers, petitions: Petitions, clock: FakeClock) -> None:
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    await _file(petitions, clock, "b")
+    assert [await timers.sweep(), await timers.sweep()] == [1, 0]
+    assert await _reminders(petitions, "a", "b") == [1, 0]
+    clock.forward(timedelta(days=7))
+    assert await timers.sweep() == 2
+    assert await _reminders(petitions, "a", "b") == [2, 1]
+
+
+async def test_two_replicas_wake_each_once(timers: Timers, petitions: Petitions, clock: FakeClock) -> None:
+    replica = Timers(clock)
+    replica.watch(petitions)
+    ids = [f"p{n}" for n in range(10)]
+    await _file(petitions, clock, *ids)
+    clock.forward(timedelta(hours=2))
+    await asyncio.gather(timers.sweep(), replica.sweep())
+    assert await _reminders(petitions, *ids) == [1] * 10
+
+
+async def test_more_than_one_batch_is_woken_without_waiting(
+    timers: Timers, petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.timers.BATCH", 3)
+    ids = [f"p{n}" for n in range(10)]
+    await _file(petitions, clock, *ids)
+    clock.forward(timedelta(hours=1))
+    running = asyncio.create_task(timers.run())
+    await eventually(lambda: _all_reminded(petitions, ids), within=2.0, every=0.01)
+    running.cancel()
+
+
+async def _all_reminded(petitions: Petitions, ids: list[str]) -> bool:
+    return all(await _reminders(petitions, *ids))
+
+
+async def test_one_that_fails_rests_and_holds_up_no_other(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.BATCH", 2)
+    calls: list[str] = []
+
+    async def waking(id_: str) -> None:
+        calls.append(id_)
+        if id_ != "z":
+            raise ZeroDivisionError
+        await petitions.wake(id_, clock.now())
+
+    timers = Timers(clock)
+    timers.watch(petitions, waking)
+    await _file(petitions, clock, *"abcdez")
+    clock.forward(timedelta(hours=1))
+    for _ in range(4):
+        await timers.sweep()
+    assert sorted(calls) == list("abcdez"), "each failed one is left in peace for a while"
+    assert await _reminders(petitions, "z") == [1]
+
+
+async def test_one_that_met_an_outage_is_woken_at_the_next_round(petitions: Petitions, clock: FakeClock) -> None:
+    calls: list[str] = []
+
+    async def waking(id_: str) -> None:
+        calls.append(id_)
+        if len(calls) == 1:
+            raise Unavailable
+        await petitions.wake(id_, clock.now())
+
+    timers = Timers(clock)
+    timers.watch(petitions, waking)
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    await timers.sweep()
+    await timers.sweep()
+    assert await _reminders(petitions, "a") == [1]
+
+
+async def test_a_store_that_comes_and_goes_does_not_end_the_timers(
+    timers: Timers, petitions: Petitions, database: MemoryDatabase, clock: FakeClock
+) -> None:
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    database.down = True
+    running = asyncio.create_task(timers.run())
+    await asyncio.sleep(0.02)
+    database.down = False
+    await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.005)
+    running.cancel()
+
+
+async def test_what_is_due_at_once_does_not_wait_for_the_sweep(
+    timers: Timers, petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    running = asyncio.create_task(timers.run())
+    await asyncio.sleep(0.01)
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    timers.nudge()
+    await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.005)
+    running.cancel()

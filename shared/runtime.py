@@ -7,6 +7,7 @@ while broker or store come and go, and tells readiness what is missing.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -25,7 +26,7 @@ from shared.messaging.relay import Outlet, Relay
 from shared.messaging.table import Table, TableReader
 from shared.settings import ServiceSettings
 from shared.store import Collection, Database, Repository
-from shared.store.collection import Index
+from shared.store.collection import Index, Unavailable
 from shared.store.lease import Lease
 from shared.timers import Timers, Waking
 
@@ -66,7 +67,7 @@ class Runtime:
 
     def repository(self, name: str, model: type[A], *indexes: Index) -> Repository[A]:
         """A repository whose journal the relay publishes."""
-        repository = Repository(self.database, name, model, self._written)
+        repository = Repository(self.database, name, model, partial(self._written, name))
         self._repositories.append((repository, indexes))
         return repository
 
@@ -106,9 +107,9 @@ class Runtime:
         """Run first when leaving, while all still runs: effects outside that are under way may end."""
         self._at_stop.append(finish)
 
-    def _written(self, aggregate: Aggregate) -> None:
+    def _written(self, collection: str, aggregate: Aggregate) -> None:
         if self.relay is not None:
-            self.relay.nudge()
+            self.relay.nudge(collection)
         if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
             self.timers.nudge()
 
@@ -138,22 +139,23 @@ class Runtime:
             await self._stop()
 
     async def _stop(self) -> None:
+        parts: list[Callable[[], Awaitable[None]]] = [*self._at_stop, self._end_tasks]
         if self.lane is not None:
-            await self.lane.stop()
-        for finish in self._at_stop:
-            await finish()
+            parts.insert(0, self.lane.stop)
+        if self.relay is not None and self._prepared.is_set():
+            parts.append(self.relay.stop)
+        if isinstance(self._outlet, KafkaOutlet):
+            parts.append(self._outlet.stop)
+        for part in (*parts, self.database.close):
+            try:
+                await part()
+            except Exception as exc:  # noqa: BLE001 - the others must stop too; what is left goes on after the next start
+                log.warning("runtime.stopped-early", part=getattr(part, "__qualname__", ""), error=repr(exc))
+
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.relay is not None and self._prepared.is_set():
-            try:
-                await self.relay.sweep()
-                await self.relay.stop()
-            except Exception as exc:  # noqa: BLE001 - what is left pending goes out after the next start
-                log.warning("runtime.stopped-early", error=repr(exc))
-        if isinstance(self._outlet, KafkaOutlet):
-            await self._outlet.stop()
-        await self.database.close()
 
     async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part; start it again when it breaks, for broker and store come and go."""
@@ -193,21 +195,32 @@ class Runtime:
 
     async def _handle(self) -> None:
         await self._prepared.wait()
-        if self.lane is None or self.tables is None:
-            return
-        await self.tables.ready.wait()
-        await self.lane.stop()
-        await self.lane.start()
+        if self.tables is not None:
+            await self.tables.ready.wait()
+        if self.lane is not None:
+            await self.lane.stop()
+            await self.lane.start()
         while True:
             await asyncio.sleep(TEND_SECONDS)
-            await self.lane.follow()
-            await self.lane.release_due()
-            await self.tables.release_due()
-            if (stuck := self.lane.stuck()) is not None:
+            if self.lane is not None:
+                await self.lane.follow()
+            try:
+                await self._release()
+            except Unavailable as exc:  # no reason to leave the group
+                log.warning("runtime.store-away", error=str(exc))
+            if self.lane is not None and (stuck := self.lane.stuck()) is not None:
                 raise ConnectionError(stuck)
+
+    async def _release(self) -> None:
+        if await self.parked.releasing():
+            for reader in (self.lane, self.tables):
+                if reader is not None:
+                    await reader.release_due()
 
     async def _wake(self) -> None:
         await self._prepared.wait()
+        if self.tables is not None:  # what is woken may look things up, as handlers do
+            await self.tables.ready.wait()
         await self.timers.run()
 
     async def _forget(self) -> None:

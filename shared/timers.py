@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -15,7 +16,10 @@ log = structlog.get_logger("timers")
 
 SWEEP_SECONDS = 1.0
 REST_SECONDS = 30.0
+BATCH = 100
 WIDTH = 16
+HOLD_UP_SECONDS = 2.0
+"""How long one sweep waits for what it woke: a slow effect (a mail server) then goes on beside the next sweeps."""
 
 Waking = Callable[[str], Awaitable[None]]
 
@@ -27,6 +31,7 @@ class Timers:
         self._clock = clock
         self._watched: list[tuple[Repository[Any], Waking]] = []
         self._resting: dict[str, float] = {}
+        self._flying: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(WIDTH)
         self._woken = asyncio.Event()
 
@@ -44,27 +49,44 @@ class Timers:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.sweep()
-            except Unavailable as exc:
-                log.warning("timers.store-away", error=str(exc))
-            try:
-                async with asyncio.timeout(SWEEP_SECONDS):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        try:
+            while True:
+                await self._round()
+        finally:
+            for task in self._flying.values():
+                task.cancel()
+
+    async def _round(self) -> None:
+        self._woken.clear()
+        try:
+            await self.sweep()
+        except Unavailable as exc:
+            log.warning("timers.store-away", error=str(exc))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._woken.wait()
 
     async def sweep(self) -> int:
         """Wake everything that is due; how many."""
         now, due = time.monotonic(), 0
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
         for repository, waking in self._watched:
-            ids = [id_ for id_ in await repository.due(self._clock.now()) if id_ not in self._resting]
-            await asyncio.gather(*(self._wake(waking, id_) for id_ in ids))
+            limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+            found = await repository.due(self._clock.now(), limit)
+            if len(found) == limit:
+                self.nudge()
+            ids = [id_ for id_ in found if id_ not in self._resting and id_ not in self._flying]
+            woken = [self._launch(waking, id_) for id_ in ids]
+            if woken:
+                await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
             due += len(ids)
         return due
+
+    def _launch(self, waking: Waking, id_: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._wake(waking, id_))
+        self._flying[id_] = task
+        task.add_done_callback(lambda _: self._flying.pop(id_, None))
+        return task
 
     async def _wake(self, waking: Waking, id_: str) -> None:
         async with self._slots:

@@ -77,8 +77,8 @@ class Petition(Aggregate):
     state: State = State.OPEN
     filed_on: date
     filed_at: datetime
-    answers: list[str] = []
-    letters: list[Letter] = []
+    answers: list[str] = Field(default_factory=list)
+    letters: list[Letter] = Field(default_factory=list)
     form: dict[str, Any] = Field(default_factory=dict)
     reminders: int = 0
 

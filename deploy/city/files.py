@@ -15,6 +15,8 @@ from shared.contracts.intake import ItemPublished
 from shared.contracts.sharing import ResourcePublished
 
 Place = tuple[str | int, ...]
+Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C where PyYAML has it: ten times as fast."""
 
 
 class CityError(Exception):
@@ -131,6 +133,8 @@ class City(_Row):
 CALENDAR = ("years", "source", "holidays", "workdays")
 _NAMES = ("divisions", "departments", "people", "clients", "items", "rules", "resources", "grants", "templates")
 FILES: Mapping[str, Sequence[str]] = {f"{name}.yaml": (name,) for name in _NAMES} | {"calendar.yaml": CALENDAR}
+KEYS = dict.fromkeys(("divisions", "departments", "items", "resources", "templates"), "code")
+KEYS |= dict.fromkeys(("clients", "grants"), "id")
 FILE_OF = {name: file for file, names in FILES.items() for name in names}
 
 
@@ -178,7 +182,7 @@ def read(folder: Path) -> City:
 
 def _read_file(path: Path, source: _Source) -> None:
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        loader = Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         top = _value(loader, node, (), path.name, source) if node is not None else {}
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as exc:
@@ -197,10 +201,10 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, place: Place, file: str, so
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, one, (*place, n), file, source) for n, one in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)  # type: ignore[no-untyped-call]  # PyYAML is untyped here
-    found: dict[Any, Any] = {}
+        return loader.construct_object(node)
+    found: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = key_node.value
+        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "a list or mapping as a key"
         if key in found:
             source.faults.append(f"{file}:{key_node.start_mark.line + 1}: {key} is there twice")
         found[key] = _value(loader, value_node, (*place, key), file, source)
@@ -219,17 +223,20 @@ def _contradictions(city: City) -> Iterator[tuple[Place, str]]:
 
 
 def _duplicates(city: City) -> Iterator[tuple[Place, str]]:
-    owned = [(("departments", n, kind, m), f"{kind} {code}") for n, department in enumerate(city.departments)
-             for kind in ("matters", "resources") for m, code in enumerate(getattr(department, kind))]  # fmt: skip
-    people = [(("people", n, "id"), one.id) for n, one in enumerate(city.people)]
+    owned: list[tuple[Place, str]] = [
+        (("departments", n, kind, m), f"{kind} {code}")
+        for n, department in enumerate(city.departments)
+        for kind in ("matters", "resources")
+        for m, code in enumerate(getattr(department, kind))
+    ]
+    people: list[tuple[Place, str]] = [(("people", n, "id"), one.id) for n, one in enumerate(city.people)]
     people += [
         (("departments", n, "officers", m, "id"), officer.id)
         for n, department in enumerate(city.departments)
         for m, officer in enumerate(department.officers)
     ]
-    lists: list[Sequence[tuple[Place, str]]] = [owned, people]
-    for name, key in (("divisions", "code"), ("departments", "code"), ("clients", "id"), ("items", "code"),
-                      ("resources", "code"), ("grants", "id"), ("templates", "code")):  # fmt: skip
+    lists = [owned, people]
+    for name, key in KEYS.items():
         lists.append([((name, n, key), getattr(row, key)) for n, row in enumerate(getattr(city, name))])
     for places in lists:
         seen: set[str] = set()

@@ -19,6 +19,8 @@ from deploy.city.files import CALENDAR, City, CityError, read
 
 WAIT_SECONDS = 30.0
 """How long, from the start, facts may take from one service to the others."""
+GRACE_SECONDS = 3.0
+"""How long after a refusal: what needs the refused thing would wait in vain."""
 PAUSE_SECONDS = 0.1
 NOT_SEEN_YET = frozenset({
     "unknown_organisation", "unknown-organisation", "unknown_division", "not-its-duty", "not-its-item", "unknown",
@@ -88,6 +90,7 @@ async def _put_all(http: httpx.AsyncClient, addresses: Mapping[str, str], city: 
         answer = await _put(http, addresses[put.service], put, until)
         if isinstance(answer, str) or answer.is_error:
             refusals += _told(put, answer)
+            until = min(until, time.monotonic() + GRACE_SECONDS)
         else:
             summary.counts.setdefault(put.kind, Counter())[_outcome(answer)] += 1
     if refusals:
@@ -97,6 +100,21 @@ async def _put_all(http: httpx.AsyncClient, addresses: Mapping[str, str], city: 
 
 def _puts(city: City) -> Iterator[_Put]:
     """Everything, each after what it needs."""
+    yield from _accounts(city)
+    yield _Put("rules", "intake", "/rules", {"rules": [_json(rule) for rule in city.rules]})
+    yield _Put("calendar", "intake", "/calendar", city.model_dump(mode="json", include=set(CALENDAR)))
+    for item in city.items:
+        yield _Put("items", "intake", f"/items/{item.code}", _json(item))
+    for resource in city.resources:
+        yield _Put("resources", "sharing", f"/resources/{resource.code}", _json(resource))
+    for grant in city.grants:
+        yield _Put("grants", "sharing", f"/grants/{grant.id}", _json(grant, "id"))
+    for template in city.templates:
+        yield _Put("templates", "notifications", f"/templates/{template.code}", _json(template, "code"))
+
+
+def _accounts(city: City) -> Iterator[_Put]:
+    """What identity keeps."""
     for division in sorted(city.divisions, key=lambda row: row.level):
         yield _Put("divisions", "identity", f"/divisions/{division.code}", _json(division))
     for department in city.departments:
@@ -111,16 +129,6 @@ def _puts(city: City) -> Iterator[_Put]:
             yield _Put("officers", "identity", f"/people/{officer.id}", body)
     for client in city.clients:
         yield _Put("clients", "identity", f"/clients/{client.id}", _json(client, "id"))
-    yield _Put("rules", "intake", "/rules", {"rules": [_json(rule) for rule in city.rules]})
-    yield _Put("calendar", "intake", "/calendar", city.model_dump(mode="json", include=set(CALENDAR)))
-    for item in city.items:
-        yield _Put("items", "intake", f"/items/{item.code}", _json(item))
-    for resource in city.resources:
-        yield _Put("resources", "sharing", f"/resources/{resource.code}", _json(resource))
-    for grant in city.grants:
-        yield _Put("grants", "sharing", f"/grants/{grant.id}", _json(grant, "id"))
-    for template in city.templates:
-        yield _Put("templates", "notifications", f"/templates/{template.code}", _json(template, "code"))
 
 
 def _json(row: BaseModel, *without: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 ADMIN = "admin"
@@ -136,7 +137,8 @@ def load(departments: Iterable[str], path: Path = TOPICS_FILE) -> Declared:
     except ValidationError as error:
         raise DeclarationError([line for fault in error.errors() for line in _lines(path, fault)]) from error
     reserved = {*file.services, ADMIN, "services", "departments"}
-    faults = [f"department code {code!r}: two to sixteen of a-z0-9" for code in codes if not DEPARTMENT_CODE.fullmatch(code)]
+    wrong = [code for code in codes if not DEPARTMENT_CODE.fullmatch(code)]
+    faults = [f"department code {code!r}: two to sixteen letters and digits a-z0-9, a letter first" for code in wrong]
     faults += [f"department code {code!r} is taken" for code in codes if code in reserved]
     if faults:
         raise DeclarationError(faults)
@@ -144,8 +146,7 @@ def load(departments: Iterable[str], path: Path = TOPICS_FILE) -> Declared:
     return Declared(tuple(file.services), codes, tuple(topics))
 
 
-def _lines(path: Path, fault: object) -> list[str]:
-    assert isinstance(fault, dict)
+def _lines(path: Path, fault: ErrorDetails) -> list[str]:
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, DeclarationError):
         return [f"{path.name}: {line}" for line in cause.faults]

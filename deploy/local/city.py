@@ -1,5 +1,6 @@
 """The embedded city as a whole: started, found running, and stopped. The command line and the tests both use this."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from pydantic import SecretStr
 
 from deploy.kafka import apply as broker_state
@@ -131,6 +133,7 @@ class City:
             self._prepare_broker(report)
         if self.platform.store.program:
             make_folder(self.platform.data / "store")
+        programs.make_legacy(self.settings.state / "legacy")
         self._record()
         with report.step(f"Supervisor started, logs in {self.settings.state / 'log'}"):
             self.supervisor.start(self.programs, self.platform.secrets["supervisor"])
@@ -189,7 +192,7 @@ class City:
         from deploy.city.load import load  # noqa: PLC0415 - the platform alone can be had without the sample city
 
         with report.step("The sample city is loaded"):
-            return load(self.settings.urls, self.platform.secrets["operator"], CITY_FOLDER)
+            return asyncio.run(load(self.settings.urls, self.platform.secrets["operator"], CITY_FOLDER))
 
     def _end_leftovers(self, report: Report) -> None:
         """Java and others outlive a supervisor that was killed; nothing may start beside them."""
@@ -231,5 +234,6 @@ class City:
 
 
 def departments(folder: Path = CITY_FOLDER) -> list[str]:
-    """Codes of the sample city's departments."""
-    return ["police", "hrss", "housing", "market", "court", "procuratorate"]
+    """Codes of the departments of a city folder: those that get topics and a principal."""
+    listed = yaml.safe_load((folder / "departments.yaml").read_text(encoding="utf-8"))["departments"]
+    return [department["code"] for department in listed]

@@ -42,9 +42,10 @@ def install(settings: Settings) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft, temporary = make_folder(draft), make_folder(settings.state / "tmp")
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={draft}"]
-    command = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), f"-Dmaven.repo.local={settings.cache_folder / 'm2'}", *goal]
+    repository = f"-Dmaven.repo.local={settings.cache_folder / 'm2'}"
     options = f"{os.environ.get('MAVEN_OPTS', '')} -XX:-UsePerfData -Djava.io.tmpdir={temporary}".strip()
-    done = _run(command, {"MAVEN_OPTS": options}, MAVEN_S)
+    line = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), repository, *goal]
+    done = _run(line, {"MAVEN_OPTS": options}, MAVEN_S)
     if done.returncode:
         raise Trouble(
             f"Maven could not fetch Kafka: {_reason(done.stdout + done.stderr)}",
@@ -58,7 +59,7 @@ def java() -> str:
     """The Java to use. Raises Trouble when there is none or it is too old."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    remedy = f"install Java {JAVA_AT_LEAST} or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
+    remedy = "install Java 17 or newer (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
     if found is None:
         raise Trouble(f"Kafka needs Java and there is none {'in JAVA_HOME' if home else 'on the PATH'}: {remedy}")
     said = _run([found, "-XX:-UsePerfData", "-version"], {}, 30)
@@ -102,9 +103,10 @@ def format_once(settings: Settings, data: Path, password: str) -> None:
         return
     arguments = ["format", "--cluster-id", _cluster_id(), "--config", str(CONFIG / "server.properties")]
     archive = Path(f"{jars(settings)}.jsa")
-    line = command(settings, "kafka.tools.StorageTool", *arguments, "--add-scram", _scram(password), dump=not archive.exists())
+    arguments += ["--add-scram", _scram(password)]
+    line = command(settings, "kafka.tools.StorageTool", *arguments, dump=not archive.exists())
     done = _run(line, environment(settings, data, password), 120)
-    if done.returncode:  # what it printed contains keys: the last line only, which is the error
+    if done.returncode:  # its usual output contains keys and is not shown
         raise Trouble(f"Kafka could not format {data}: {_reason(done.stderr)}")
 
 

@@ -7,7 +7,6 @@ A second mail with the same Message-ID is a second file there: it is counted, an
 import asyncio
 import hashlib
 import os
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,18 +29,13 @@ def end(processes: Iterable[psutil.Process], grace_s: float = 15.0) -> list[psut
     """TERM, then KILL what has not gone in time. Returns what is still alive, which should be nothing."""
     asked = list(processes)
     for process in asked:
-        _signal(process, psutil.Process.terminate)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     _, alive = psutil.wait_procs(asked, timeout=grace_s)
     for process in alive:
-        _signal(process, psutil.Process.kill)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     return psutil.wait_procs(alive, timeout=5.0)[1]
-
-
-def _signal(process: psutil.Process, send: object) -> None:
-    try:
-        send(process)  # type: ignore[operator]
-    except psutil.NoSuchProcess:
-        pass
 
 
 def check_ports(ports: Mapping[str, int]) -> None:
@@ -61,10 +57,8 @@ def _free(port: int) -> bool:
 
 def _taken(name: str, port: int) -> str:
     who = ""
-    try:
+    with suppress(psutil.Error):  # other users' sockets may not be seen
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
                 who = f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    except psutil.Error:  # not allowed to see other users' sockets
-        pass
     return f"port {port} for {name} is taken{who}: stop that, or set TONGBAN_{name.upper()}_PORT to a free one"

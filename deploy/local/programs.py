@@ -1,8 +1,10 @@
 """The programs of the city and the environment each gets: the one place that says who is told what."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,14 @@ class Platform:
 def samples() -> list[str]:
     """Departments that have a sample system."""
     return sorted(path.stem for path in SAMPLES.glob("*.py") if not path.stem.startswith("_"))
+
+
+def make_legacy(folder: Path) -> None:
+    """The databases the sample departments have had for years."""
+    script = (SAMPLES / "legacy.sql").read_text(encoding="utf-8")
+    for department in samples():
+        with closing(sqlite3.connect(folder / f"{department}.db")) as database:
+            database.executescript(script)
 
 
 def kafka_environment(broker: Broker, member: str, password: str) -> dict[str, str]:
@@ -103,6 +113,7 @@ def of_city(platform: Platform) -> list[Program]:
         programs.append(Program(service, "services", _python("-m", f"services.{service}"), environment, service))
     for department in samples():
         environment = kafka_environment(platform.broker, department, platform.secrets[department])
+        environment["TONGBAN_LEGACY"] = str(settings.state / "legacy" / f"{department}.db")
         programs.append(Program(department, "departments", _python(str(SAMPLES / f"{department}.py")), environment))
     return programs
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from rich.console import Console
@@ -11,12 +11,8 @@ from rich.console import Console
 class Report(Protocol):
     """Told about each step."""
 
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Runs the step inside; `text` says what is so once it is done."""
-        yield  # pragma: no cover
-
-    def say(self, text: str) -> None: ...
+    def step(self, text: str) -> AbstractContextManager[None]:
+        """The step runs inside; `text` says what is so once it is done."""
 
 
 class ConsoleReport:
@@ -32,16 +28,9 @@ class ConsoleReport:
             yield
         self._console.print(f"[green]✓[/] {text} [dim]{time.monotonic() - began:.1f} s[/]", highlight=False)
 
-    def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
-
 
 class SilentReport:
     """For tests."""
 
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:  # noqa: ARG002
-        yield
-
-    def say(self, text: str) -> None:
-        pass
+    def step(self, text: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()

@@ -59,7 +59,8 @@ def start_command(store: Store, settings: Settings, data: Path) -> list[str]:
         where = ["--bind_ip", HOST, "--port", port, "--dbpath", str(data)]
         return [program, *where, "--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
     # Without --sync-on-commit a kill loses acknowledged writes; with bigger logs a restart takes ten seconds.
-    where = ["--config", str(Path(__file__).with_name("secantusd.toml")), "--host", HOST, "--port", port, "--storage-path", str(data)]
+    config = str(Path(__file__).with_name("secantusd.toml"))
+    where = ["--config", config, "--host", HOST, "--port", port, "--storage-path", str(data)]
     sizes = ["--cache-size", "256M", "--log-file-max", "32MB", "--log-level", "WARNING"]
     return [program, *where, "--sync-on-commit", *sizes]
 

@@ -6,14 +6,15 @@ import shlex
 import subprocess
 import sys
 import time
-import xmlrpc.client  # noqa: S411 - the supervisor's own protocol, on loopback, behind a random password
+import xmlrpc.client
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from deploy.local.programs import MARK, Program, full_environment, outer_environment
+from deploy.local.processes import MARK
+from deploy.local.programs import Program, full_environment, outer_environment
 from deploy.local.settings import HOST, ROOT, Settings
 from deploy.local.trouble import Trouble
 

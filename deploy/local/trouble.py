@@ -1,7 +1,7 @@
 """What a person at the command line must hear: what is wrong and what to do about it."""
 
 
-class Trouble(Exception):  # noqa: N818 - it is shown to people, not handled by code
+class Trouble(Exception):
     """The city cannot do what was asked. Each line says what is wrong and what to do."""
 
     def __init__(self, *lines: str) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
@@ -19,6 +20,8 @@ VALUE_LIMIT = 1_048_576
 """Bytes of a value we read. A compressed batch may carry more through the broker's own limit."""
 
 _MEMBER = r"(?P<member>[a-z][a-z0-9]{1,15})"
+_ID_LIMIT = 300
+_SEQUENCE = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject")
 
 
@@ -94,6 +97,7 @@ def headers(
     }
 
 
+@cache
 def topic_pattern(template: str) -> re.Pattern[str]:
     """A pattern for the topics of a template; `{department}` and the like stand for one member's code."""
     return re.compile(
@@ -117,14 +121,16 @@ def read_head(record: Record) -> Head:
         raise Unreadable("unknown-content-type", "only application/json in binary mode is read")
     if record.key is None or record.key != found["ce_subject"].encode():
         raise Unreadable("key-differs", "the record's key is not its ce_subject")
+    if len(found["ce_id"]) > _ID_LIMIT:
+        raise Unreadable("bad-id", f"ce_id has more than {_ID_LIMIT} characters")
     return Head(
-        id=found["ce_id"][:300],
+        id=found["ce_id"],
         source=found["ce_source"],
         type=found["ce_type"],
         subject=found["ce_subject"],
         time=_time(found.get("ce_time")),
         sequence=_sequence(record.topic, found.get("ce_sequence")),
-        trace=found.get("traceparent"),
+        trace=found.get("traceparent") or found.get("ce_traceparent"),
     )
 
 
@@ -143,18 +149,18 @@ def _time(text: str | None) -> datetime | None:
         return None
     try:
         when = datetime.fromisoformat(text)
-    except ValueError as exc:
+        if when.tzinfo is None:
+            raise Unreadable("bad-time", "ce_time has no offset")
+        return when.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
         raise Unreadable("bad-time", "ce_time is not RFC 3339") from exc
-    if when.tzinfo is None:
-        raise Unreadable("bad-time", "ce_time has no offset")
-    return when.astimezone(UTC)
 
 
 def _sequence(topic: str, text: str | None) -> int | None:
     """A service's own count. What departments count is theirs: their `ce_id` tells repeats."""
     if topic.endswith(".out"):
         return None
-    if not text or not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not text or _SEQUENCE.fullmatch(text) is None:
         raise Unreadable("bad-sequence", "ce_sequence is not a positive whole number")
     return int(text)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
@@ -38,6 +39,7 @@ BATCH = 200
 WIDTH = 16
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
+UNCOMMITTED_LIMIT = 5
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -62,9 +64,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._reading: tuple[str, ...] = ()
+        self._rejoined = False
         self._standing: dict[str, set[str]] = {}
         self._turn = asyncio.Lock()
         self._slots = asyncio.Semaphore(WIDTH)
+        self._uncommitted = 0
         self.held: str | None = None
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
 
@@ -96,6 +100,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             max_poll_interval_ms=600_000,
             listener=self,
             decoder=_whole_message,
+            no_reply=True,  # a `reply_to` header is a stranger's wish
         )
         subscriber(self._consume)
         try:
@@ -103,22 +108,28 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         except BaseException:
             await broker.stop()
             raise
-        self._broker, self._subscriber = broker, subscriber
+        self._broker, self._subscriber, self._uncommitted, self._rejoined = broker, subscriber, 0, False
         log.info("lane.started", group=self.group, topics=self._reading)
 
     async def stop(self) -> None:
-        """Finish the batch, commit it, leave."""
+        """Finish the batch and commit it, or give it up after the broker's `graceful_timeout`; leave."""
         broker, self._broker, self._subscriber = self._broker, None, None
         if broker is not None:
-            async with self._turn:
-                pass
             await broker.stop()
 
     async def follow(self) -> None:
-        """Start again with the longer list when a department was admitted."""
-        if self._broker is not None and self.topics != self._reading:
-            await self.stop()
-            await self.start()
+        """Read the longer list when a department was admitted, without leaving the group.
+
+        Also joins once more after a start that was given the partitions of a former life: to a static member that
+        comes back the coordinator hands its old assignment, whatever it subscribes to now (KIP-345).
+        """
+        if self._subscriber is None or (consumer := self._subscriber.consumer) is None:
+            return
+        missing = set(self._reading) - {partition.topic for partition in consumer.assignment()}
+        if self.topics != self._reading or (missing and not self._rejoined):
+            self._reading, self._rejoined = self.topics, True
+            consumer.subscribe(topics=self._reading, listener=self)
+            log.info("lane.follows", group=self.group, topics=self._reading)
 
     def fault(self) -> str | None:
         """Why the lane is not working, for readiness; `None` when it works."""
@@ -132,6 +143,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""
         if self._subscriber is None or (consumer := self._subscriber.consumer) is None:
             return None
+        if self._uncommitted >= UNCOMMITTED_LIMIT:
+            return f"{self._uncommitted} batches could not be committed"
         now = time.time() * 1000
         for partition in consumer.assignment():
             polled = consumer.last_poll_timestamp(partition)
@@ -160,10 +173,19 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         ]
         async with self._turn:
             if await self.handle(records):
-                await message.ack()
+                await self._commit(message)
                 return
             await asyncio.sleep(self._pause)
             await message.nack()
+
+    async def _commit(self, message: Any) -> None:
+        """Commit the batch. What is not committed comes again and is ignored; who never can starts anew."""
+        try:
+            await message.ack()
+            self._uncommitted = 0
+        except KafkaError as exc:
+            self._uncommitted += 1
+            log.warning("lane.uncommitted", group=self.group, error=repr(exc))
 
     # -- handling ----------------------------------------------------------------------------------------
 
@@ -177,7 +199,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             for topic in {topic for topic, _ in keys} - self._standing.keys():
                 self._standing[topic] = await self._parked.locks(topic)
             results = await asyncio.gather(*map(self._in_order, keys.values()), return_exceptions=True)
-        except HOLD_ON as exc:
+        except Exception as exc:  # noqa: BLE001 - told below; a batch that is let go here would be lost
             results = [exc]
         failures = [r for r in results if isinstance(r, BaseException)]
         for failure in failures:
@@ -204,12 +226,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _stands(self, record: Record) -> bool:
         """Whether the record's key is parked. Only keys known to stand still are looked up."""
-        standing = self._standing[record.topic]
-        if record.lock not in standing:
+        standing = self._standing.get(record.topic)
+        if standing is not None and record.lock not in standing:
             return False
         if await self._parked.stands(record.topic, record.lock):
             return self._wanted(record)
-        standing.discard(record.lock)
+        if standing is not None:
+            standing.discard(record.lock)
         return False
 
     def _wanted(self, record: Record) -> bool:
@@ -221,7 +244,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _park(self, record: Record, error: Exception | None) -> None:
         await self._parked.park(record, error)
-        self._standing[record.topic].add(record.lock)
+        if (standing := self._standing.get(record.topic)) is not None:
+            standing.add(record.lock)
         self._metrics.parked.inc()
         log.warning(
             "lane.parked",
@@ -263,30 +287,33 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     def _owns(self, topic: str, partition: int) -> bool:
         if self._connect is None:
-            return True
+            return topic in self.topics
         consumer = self._subscriber.consumer if self._subscriber is not None else None
         return consumer is not None and TopicPartition(topic, partition) in consumer.assignment()
 
     async def _release(self, topic: str, lock: str) -> int:
         handled = 0
-        for record in await self._parked.records(topic, lock):
-            if record is None:
-                break
-            try:
-                await self._one(record)
-            except HOLD_ON:
-                return handled  # tried again at the next round
-            except Exception as exc:  # noqa: BLE001 - the key stands still again, with the newer reason
-                await self._parked.failed_again(record, exc)
-                break
-            await self._parked.done(record)
-            handled += 1
-        else:
-            self._standing.get(topic, set()).discard(lock)
-            log.info("lane.released", topic=topic, records=handled)
-            return handled
-        await self._parked.stand_still(topic, lock)
+        while records := await self._parked.records(topic, lock):
+            for record in records:
+                try:
+                    await self._retry(record)
+                except HOLD_ON:
+                    return handled  # tried again at the next round
+                except Exception as exc:  # noqa: BLE001 - the key stands still again, with the newer reason
+                    if record is not None:
+                        await self._parked.failed_again(record, exc)
+                    await self._parked.stand_still(topic, lock)
+                    return handled
+                handled += 1
+        self._standing.get(topic, set()).discard(lock)
+        log.info("lane.released", topic=topic, records=handled)
         return handled
+
+    async def _retry(self, record: Record | None) -> None:
+        if record is None:
+            raise Unreadable("too-large", "its bytes were not kept")
+        await self._one(record)
+        await self._parked.done(record)
 
 
 async def _whole_message(message: Any) -> Any:

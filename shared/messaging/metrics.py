@@ -36,5 +36,8 @@ class RelayMetrics:
         self.sent = Counter("tongban_entries_sent_total", "Journal entries confirmed by Kafka", registry=registry)
         self.failed = Counter("tongban_publish_failures_total", "Publications that failed", registry=registry)
         self.waiting = Gauge(
-            "tongban_documents_pending", "Documents with unsent entries at the last sweep", registry=registry
+            "tongban_documents_pending",
+            "Documents with unsent entries at the last look",
+            ["collection"],
+            registry=registry,
         )

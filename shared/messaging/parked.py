@@ -133,8 +133,9 @@ class Parked:
 
     async def show(self, topic: str, lock: str, *, values: bool = False) -> list[ParkedRecord]:
         """The records of a key in order, with their bytes if wanted."""
-        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=1000)
-        return [_shown(d, values=values) for d in found]
+        only = () if values else _SHOWN
+        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=1000, only=only)
+        return [_shown(d) for d in found]
 
     async def release(self, topic: str, lock: str) -> int:
         """Mark the key to be tried again; how many records that concerns."""
@@ -150,14 +151,18 @@ class Parked:
         found = await self._c.find({"releasing": True}, only=("topic", "lock", "partition"), limit=1000)
         return sorted({(d["topic"], d["lock"], d["partition"]) for d in found})
 
-    async def records(self, topic: str, lock: str) -> list[Record | None]:
-        """The key's records in order; `None` for one whose bytes were too many to keep."""
-        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=100_000)
+    async def records(self, topic: str, lock: str, limit: int = 50) -> list[Record | None]:
+        """The key's first records in order; `None` for one whose bytes were too many to keep."""
+        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=limit)
         return [None if d["value"] is None and not d["empty"] else _record(d) for d in found]
 
     async def done(self, record: Record) -> None:
         """The record was handled after all."""
         await self._c.delete({"_id": f"{record.topic}/{record.partition}/{record.offset}"})
+
+    async def superseded(self, record: Record) -> int:
+        """A good row of a table came: what was parked of its key up to there is of no use any more; how many."""
+        return await self._c.delete({"topic": record.topic, "lock": record.lock, "offset": {"$lte": record.offset}})
 
     async def failed_again(self, record: Record, error: BaseException) -> None:
         """The key stands still as before, with the newer reason."""
@@ -173,6 +178,7 @@ class Parked:
         await self._c.update_each([({"_id": d["_id"]}, {"$set": {"releasing": False}}) for d in waiting])
 
 
+_SHOWN: Sequence[str] = ("lock", *(set(ParkedRecord.model_fields) - {"id", "key", "value"}))
 _SUMMARY: Sequence[str] = ("topic", "lock", "reason", "error", "type", "parked_at", "releasing")
 
 
@@ -187,9 +193,9 @@ def _record(document: Document) -> Record:
     )
 
 
-def _shown(document: Document, *, values: bool) -> ParkedRecord:
+def _shown(document: Document) -> ParkedRecord:
     fields: dict[str, Any] = {name: document[name] for name in ParkedRecord.model_fields if name in document}
-    value = document["value"]
+    value = document.get("value")
     fields |= {"id": document["_id"], "key": document["lock"]}
-    fields["value"] = base64.b64encode(value).decode() if values and value is not None else None
+    fields["value"] = base64.b64encode(value).decode() if value is not None else None
     return ParkedRecord(**fields)

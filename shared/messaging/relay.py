@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from shared.clock import Clock
 from shared.messaging.envelope import headers
 from shared.messaging.metrics import RelayMetrics
-from shared.store.collection import Collection, Document, DuplicateKey, Filter, Unavailable, Update
+from shared.store.collection import Collection, Document, DuplicateKey, Filter, Unavailable
 from shared.store.lease import Lease
 from shared.store.repository import EPOCH, PERSONAL_RETENTION, Repository
 
@@ -26,7 +26,9 @@ log = structlog.get_logger("relay")
 SWEEP_SECONDS = 1.0
 BATCH = 200
 JOURNAL_LIMIT = 1000
+CARRY_SECONDS = 0.5
 REST_SECONDS = 5.0
+STOP_SECONDS = 3.0
 
 
 class Outlet(Protocol):
@@ -66,12 +68,16 @@ class Relay:
         self._repositories, self._outlet, self._lease = repositories, outlet, lease
         self._clock, self._source = clock, source
         self._metrics = metrics or RelayMetrics(CollectorRegistry())
-        self._flying: dict[str, asyncio.Task[_Carried]] = {}
-        self._resting: dict[str, float] = {}
+        self._flying: dict[tuple[str, str], asyncio.Task[_Carried]] = {}
+        self._resting: dict[tuple[str, str], float] = {}
+        self._nudged: set[str] = set()
+        self._swept = 0.0
+        self._broken = False
         self.woken = asyncio.Event()
 
-    def nudge(self) -> None:
-        """Something was written: look at once."""
+    def nudge(self, collection: str) -> None:
+        """Something was written there: look at once."""
+        self._nudged.add(collection)
         self.woken.set()
 
     async def run(self) -> None:
@@ -79,13 +85,15 @@ class Relay:
         while True:
             self.woken.clear()
             try:
-                sent = await self.sweep() if await self._lease.hold() else 0
+                if not await self._lease.hold():
+                    await asyncio.sleep(SWEEP_SECONDS)  # who holds it looks each second for what we write
+                    continue
+                await self._sweep(self._due())
             except Unavailable as exc:
                 log.warning("relay.store-away", error=str(exc))
                 await asyncio.sleep(SWEEP_SECONDS)
                 continue
-            if sent == 0:
-                await self._wait()
+            await self._wait()
 
     async def _wait(self) -> None:
         try:
@@ -94,67 +102,100 @@ class Relay:
         except TimeoutError:
             return
 
+    def _due(self) -> list[Repository[Any]]:
+        """Where something was written in this process, and each second everywhere: other replicas write too."""
+        if (now := time.monotonic()) - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            return list(self._repositories)
+        return [repository for repository in self._repositories if repository.collection.name in self._nudged]
+
     async def stop(self) -> None:
-        """Let what is on its way arrive, then give the lease up."""
+        """Publish what is pending, wait a little until it is confirmed, then give the lease up."""
+        if not await self._lease.hold():
+            return
+        await self.sweep()
         if self._flying:
-            await asyncio.wait(self._flying.values(), timeout=5)
+            await asyncio.wait(self._flying.values(), timeout=STOP_SECONDS)
+            await self.sweep()
         await self._lease.release()
 
     async def sweep(self) -> int:
         """One round over all journals; how many entries were confirmed."""
+        return await self._sweep(self._repositories)
+
+    async def _sweep(self, repositories: Sequence[Repository[Any]]) -> int:
+        self._nudged.difference_update(repository.collection.name for repository in repositories)
+        if self._broken and not self._flying and not await self._mended():
+            return 0
         confirmed = 0
-        failed = False
-        for repository in self._repositories:
+        for repository in repositories:
             carried = await self._carry(repository.collection)
-            confirmed += sum(c.sent - c.document["sent"] for c in carried)
-            await repository.collection.update_each([mark for c in carried for mark in _marks(c)])
-            for c in carried:
-                failed |= c.error is not None
-                if len(c.document["journal"]) > JOURNAL_LIMIT:
-                    await self._trim(repository, c.document["_id"])
+            await self._mark(repository.collection, carried)
+            for one in carried:
+                confirmed += one.sent - one.document["sent"]
+                if len(one.document["journal"]) > JOURNAL_LIMIT:
+                    await self._trim(repository, one.document["_id"])
         self._metrics.sent.inc(confirmed)
-        if failed and not self._flying:
-            await self._rebuild()
         return confirmed
 
-    async def _rebuild(self) -> None:
+    async def _mended(self) -> bool:
+        """Start the producer anew after a failure, before anything else is published."""
         try:
             await self._outlet.rebuild()
         except Exception as exc:  # noqa: BLE001 - the broker is away; the next round tries again
             log.warning("relay.broker-away", error=repr(exc))
             await asyncio.sleep(SWEEP_SECONDS)
+            return False
+        self._broken = False
+        return True
 
     async def _carry(self, collection: Collection) -> list[_Carried]:
-        """Publish what is pending; documents that hang go on in the background and hold up no other."""
+        """Publish what is pending, and bring what has landed. A document that hangs goes on in the background."""
         now = time.monotonic()
-        self._resting = {id_: until for id_, until in self._resting.items() if until > now}
-        found = await collection.find({"pending": {"$gt": 0}}, only=("v", "seq", "sent", "journal"), limit=BATCH)
-        self._metrics.waiting.set(len(found))
-        tasks = {
-            self._flying[at]
-            if (at := f"{collection.name}/{document['_id']}") in self._flying
-            else self._launch(at, document)
+        self._resting = {at: until for at, until in self._resting.items() if until > now}
+        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+        found = await collection.find({"pending": {"$gt": 0}}, only=("v", "seq", "sent", "journal"), limit=limit)
+        self._metrics.waiting.labels(collection.name).set(len(found))
+        if len(found) == limit:
+            self.nudge(collection.name)
+        launched = [
+            self._launch(at, document)
             for document in found
-            if f"{collection.name}/{document['_id']}" not in self._resting
-        }
-        if not tasks:
-            return []
-        done, _ = await asyncio.wait(tasks, timeout=2.0)
-        return [task.result() for task in done]
+            if (at := (collection.name, str(document["_id"]))) not in self._flying and at not in self._resting
+        ]
+        if launched:
+            _, late = await asyncio.wait(launched, timeout=CARRY_SECONDS)
+            for task in late:
+                task.add_done_callback(lambda _: self.nudge(collection.name))
+        landed = [at for at, task in self._flying.items() if at[0] == collection.name and task.done()]
+        return [self._land(at) for at in landed]
 
-    def _launch(self, at: str, document: Document) -> asyncio.Task[_Carried]:
+    def _launch(self, at: tuple[str, str], document: Document) -> asyncio.Task[_Carried]:
         task = asyncio.create_task(self._publish(document))
         self._flying[at] = task
-
-        def landed(finished: asyncio.Task[_Carried]) -> None:
-            self._flying.pop(at, None)
-            if not finished.cancelled() and finished.result().error is not None:
-                self._resting[at] = time.monotonic() + REST_SECONDS
-                self._metrics.failed.inc()
-            self.woken.set()
-
-        task.add_done_callback(landed)
         return task
+
+    def _land(self, at: tuple[str, str]) -> _Carried:
+        carried = self._flying.pop(at).result()
+        if carried.error is not None:
+            self._broken = True
+            self._resting[at] = time.monotonic() + REST_SECONDS
+            self._metrics.failed.inc()
+        return carried
+
+    async def _mark(self, collection: Collection, carried: list[_Carried]) -> None:
+        """Mark what was confirmed. `v` is untouched; where a document has moved on, another round finishes."""
+        whole = [c for c in carried if c.error is None]
+        matched = await collection.update_each(
+            [
+                ({"_id": c.document["_id"], "v": c.document["v"]}, {"$set": {"sent": c.sent, "pending": 0}})
+                for c in whole
+            ]
+        )
+        moved = carried if matched < len(whole) else [c for c in carried if c.error is not None]
+        await collection.update_each([({"_id": c.document["_id"]}, {"$max": {"sent": c.sent}}) for c in moved])
+        if matched < len(whole):
+            self.nudge(collection.name)
 
     async def _publish(self, document: Document) -> _Carried:
         sent = int(document["sent"])
@@ -195,6 +236,8 @@ class Relay:
                     )
                 except DuplicateKey:  # a crash came between this and the removal below
                     continue
+            if not old:
+                continue
             gone = {f"journal.{n}": "" for n in old}
             await repository.collection.update({"_id": id_}, {"$unset": gone, "$set": {"trimmed": True}})
 
@@ -203,7 +246,7 @@ class Relay:
         now, forgotten = self._clock.now(), 0
         for repository in self._repositories:
             due = await repository.collection.find(
-                {"forget_at": {"$gt": EPOCH, "$lte": now}}, only=("sent", "journal"), limit=BATCH
+                {"forget_at": {"$gt": EPOCH, "$lte": now}}, only=("v", "sent", "journal"), limit=BATCH
             )
             updates = [_forgetting(document, now) for document in due]
             forgotten += sum(len(update["$set"]) for _, update in updates)
@@ -221,21 +264,10 @@ class Relay:
         for repository in self._repositories:
             async for document in repository.collection.scan({}):
                 for entry in await repository.journal(document["_id"]):
-                    if entry.time >= since and entry.sequence <= document["sent"]:
+                    if entry.data is not None and entry.time >= since and entry.sequence <= document["sent"]:
                         await self._send(document["_id"], entry.sequence, entry.model_dump())
                         published += 1
                 yield published
-
-
-def _marks(carried: _Carried) -> list[tuple[Filter, Update]]:
-    """Mark what was confirmed. `v` is untouched; where the document moved on, the next round finishes."""
-    document, at = carried.document, {"_id": carried.document["_id"]}
-    if carried.sent == document["sent"] and carried.error is not None:
-        return []
-    marks: list[tuple[Filter, Update]] = [(at, {"$max": {"sent": carried.sent}})]
-    if carried.error is None:
-        marks = [({**at, "v": document["v"]}, {"$set": {"sent": carried.sent, "pending": 0}}), *marks]
-    return marks
 
 
 def _personal(entry: Document) -> bool:
@@ -243,6 +275,7 @@ def _personal(entry: Document) -> bool:
 
 
 def _forgetting(document: Document, now: datetime) -> tuple[Filter, dict[str, Any]]:
+    """What to forget, by the version that was read: a letter that came meanwhile must keep its own day."""
     personal = {n: e for n, e in document["journal"].items() if _personal(e)}
     over = {n for n, e in personal.items() if e["time"] + PERSONAL_RETENTION <= now and int(n) <= document["sent"]}
     later = [e["time"] + PERSONAL_RETENTION for n, e in personal.items() if n not in over]
@@ -251,4 +284,4 @@ def _forgetting(document: Document, now: datetime) -> tuple[Filter, dict[str, An
         update["$max"] = {"forget_at": max(min(later), now)}
     else:
         update["$unset"] = {"forget_at": ""}
-    return {"_id": document["_id"]}, update
+    return {"_id": document["_id"], "v": document["v"]}, update

@@ -5,13 +5,14 @@ A bad row changes nothing: the row before it stays, and the record is parked unt
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.contracts.registry import EventModel
+from shared.contracts.registry import EventModel, stem
 from shared.messaging.envelope import Record, Unreadable, read, read_head
 from shared.messaging.parked import Parked
 from shared.store.collection import Unavailable
@@ -19,7 +20,9 @@ from shared.store.collection import Unavailable
 log = structlog.get_logger("table")
 
 M = TypeVar("M", bound=EventModel)
+T = TypeVar("T")
 POLL_MS = 1000
+RETRY_SECONDS = 1.0
 
 
 class Table(Mapping[str, M], Generic[M]):
@@ -63,7 +66,7 @@ class TableReader:
         self._tables, self._parked, self._options = tables, parked, options
         self._by_type = {table.model.type: table for table in tables}
         self.topics = sorted({table.model.topic for table in tables})
-        self._bad: set[tuple[str, str]] = set()
+        self._bad: set[tuple[str, str]] | None = None
         self._behind: dict[TopicPartition, int] = {}
         self.ready = asyncio.Event()
 
@@ -79,9 +82,10 @@ class TableReader:
             await consumer.start()
             await self._look_ahead(consumer)
             while True:
-                for partition, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                     for r in records:
                         await self.feed(Record(r.topic, r.partition, r.offset, r.key, r.headers, r.value))
+                for partition in list(self._behind):  # also where compaction left nothing to read
                     self._caught_up(partition, await consumer.position(partition))
         finally:
             await consumer.stop()
@@ -111,28 +115,31 @@ class TableReader:
 
     async def feed(self, record: Record) -> None:
         """Take one record into its table."""
+        if self._bad is None:
+            self._bad = await self._until_stored(self._known_bad)
         at = (record.topic, record.lock)
         try:
             self._take(record)
-        except Unreadable as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with a row, the others must be read
             log.warning(
                 "table.bad-row", topic=record.topic, partition=record.partition, offset=record.offset, error=str(exc)
             )
             self._bad.add(at)
-            await self._until_stored(self._parked.park, record, exc)
+            await self._until_stored(partial(self._parked.park, record, exc))
             return
-        if at in self._bad or not self.ready.is_set():
-            await self._until_stored(self._parked.drop, *at)
+        if at in self._bad and await self._until_stored(partial(self._parked.superseded, record)) > 0:
             self._bad.discard(at)
 
+    async def _known_bad(self) -> set[tuple[str, str]]:
+        return {(topic, lock) for topic in self.topics for lock in await self._parked.locks(topic)}
+
     @staticmethod
-    async def _until_stored(write: Callable[..., Any], *args: Any) -> None:
+    async def _until_stored(act: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
-                await write(*args)
-                return
+                return await act()
             except Unavailable:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def _take(self, record: Record) -> None:
         if record.value is None and record.key is not None and not any(name == "ce_type" for name, _ in record.headers):
@@ -142,7 +149,7 @@ class TableReader:
             return
         head = read_head(record)
         if head.type not in self._by_type:
-            if any(head.type.rpartition(".v")[0] == type_.rpartition(".v")[0] for type_ in self._by_type):
+            if any(stem(head.type) == stem(type_) for type_ in self._by_type):
                 raise Unreadable("unknown-version", f"{head.type[:120]} came")
             return
         table = self._by_type[head.type]
@@ -158,13 +165,12 @@ class TableReader:
             if topic not in self.topics:
                 continue
             for record in await self._parked.records(topic, lock):
+                if record is None:  # its bytes were not kept
+                    continue
                 try:
-                    if record is None:
-                        raise Unreadable("too-large", "its bytes were not kept")
                     self._take(record)
-                except Unreadable as exc:
-                    if record is not None:
-                        await self._parked.failed_again(record, exc)
+                except Exception as exc:  # noqa: BLE001 - it stands still again, with the newer reason
+                    await self._parked.failed_again(record, exc)
                     continue
                 await self._parked.done(record)
                 good += 1

@@ -1,4 +1,4 @@
-"""A lease: one holder at a time, by name, for a while; a fencing number tells holders apart."""
+"""A lease: one holder at a time, by name, for a while."""
 
 import time
 from datetime import timedelta
@@ -16,16 +16,13 @@ class Lease:
         self._until = 0.0
 
     async def hold(self) -> bool:
-        """Whether we hold it now. Asks the store only in the last third of the term."""
+        """Whether we hold it now. Asks the store again once a third of the term is over."""
         asked = time.monotonic()
         if asked < self._until - self._seconds * 2 / 3:
             return True
         now = self._clock.now()
         mine_or_free = {"_id": self._name, "$or": [{"holder": self._holder}, {"until": {"$lt": now}}]}
-        term = {
-            "$set": {"holder": self._holder, "until": now + timedelta(seconds=self._seconds)},
-            "$inc": {"fence": 1},
-        }
+        term = {"$set": {"holder": self._holder, "until": now + timedelta(seconds=self._seconds)}}
         try:
             held = await self._leases.update(mine_or_free, term, upsert=True)
         except DuplicateKey:  # the upsert met somebody else's live lease

@@ -26,7 +26,7 @@ def _copy(document: Mapping[str, Any]) -> Document:
 def _reach(document: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(document, list):
-            raise ValueError(f"the twin does not look into lists: {path}")
+            raise TypeError(f"the twin does not look into lists: {path}")
         if not isinstance(document, Mapping) or part not in document:
             return _MISSING
         document = document[part]
@@ -37,8 +37,13 @@ def _rank(value: Any) -> int:
     """Where BSON sorts values of this type. Values of different types are never equal, nor less, nor greater."""
     if value is None or value is _MISSING:
         return 0
-    kinds: tuple[tuple[type, ...], ...] = ((bool,), (int, float), (str,), (Mapping,), (list,), (bytes,), (datetime,))
-    return next(n for n, kind in zip((6, 1, 2, 3, 4, 5, 7), kinds, strict=True) if isinstance(value, kind))
+    for rank, kind in _KINDS:
+        if isinstance(value, kind):
+            return rank
+    raise TypeError(f"the twin does not compare {type(value).__name__}")
+
+
+_KINDS = ((6, bool), (1, (int, float)), (2, str), (3, Mapping), (4, list), (5, bytes), (7, datetime))
 
 
 def _equal(value: Any, other: Any) -> bool:
@@ -92,7 +97,7 @@ def _parent(document: Document, path: str, *, make: bool) -> tuple[Document, str
             return None
         document = document.setdefault(part, {})
         if not isinstance(document, dict):
-            raise ValueError(f"cannot create a field in element {part} of {path}: it is no document")
+            raise TypeError(f"cannot create a field in element {part} of {path}: it is no document")
     return document, last
 
 

@@ -26,7 +26,7 @@ async def _asked(answer: Awaitable[T]) -> T:
     try:
         return await answer
     except errors.DuplicateKeyError as exc:
-        raise DuplicateKey(str(exc.details)) from exc
+        raise DuplicateKey(str((exc.details or {}).get("keyPattern"))) from exc
     except errors.ConnectionFailure as exc:
         raise Unavailable(type(exc).__name__) from exc
     except errors.BulkWriteError as exc:

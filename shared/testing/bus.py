@@ -42,6 +42,10 @@ class MemoryBus:
         await runtime.prepare()
         self._runtimes[runtime] = 0
 
+    def leave(self, runtime: Runtime) -> None:
+        """The process is dead: nothing reaches it any more."""
+        del self._runtimes[runtime]
+
     async def settle(self) -> None:
         """Let everything that follows from what has happened happen."""
         moved = True

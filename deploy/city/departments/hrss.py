@@ -14,8 +14,8 @@ kafka = {"bootstrap.servers": env["TONGBAN_KAFKA_BOOTSTRAP"], "sasl.mechanism": 
 kafka |= {"security.protocol": env["TONGBAN_KAFKA_SECURITY_PROTOCOL"], "reconnect.backoff.max.ms": "500"}
 kafka |= {"sasl.username": env["TONGBAN_KAFKA_USERNAME"], "sasl.password": env["TONGBAN_KAFKA_PASSWORD"]}
 # The instance id lets the program come back at once after a crash, without a rebalance.
-group = {"group.id": "hrss.work", "group.instance.id": "hrss-1", "auto.offset.reset": "earliest"}
-questions, legacy = Consumer(kafka | group | {"enable.auto.commit": "false"}), sqlite3.connect(env["TONGBAN_LEGACY"])
+own = {"group.id": "hrss.work", "group.instance.id": "1", "enable.auto.commit": "0", "auto.offset.reset": "earliest"}
+questions, legacy = Consumer(kafka | own), sqlite3.connect(env["TONGBAN_LEGACY"])
 answers = Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
 questions.subscribe(["sharing.to.hrss"])
 for question in iter(questions.poll, None):

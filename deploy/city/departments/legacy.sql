@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS social_insurance (
 );
 INSERT OR IGNORE INTO social_insurance VALUES
   ('person-li-na', '2025-02-01', 20, '大连星海软件有限公司', 'active', 982000),
-  ('person-wang-qiang', '2026-08-01', 3, '大连港湾物流有限公司', 'active', 645000),
+  ('person-wang-wei', '2026-08-01', 3, '大连港湾物流有限公司', 'active', 645000),
   ('person-zhao-min', '2021-05-01', 54, '沈阳同泰机械有限公司', 'suspended', 730000);
 CREATE VIEW IF NOT EXISTS insured AS
   SELECT person, json_object('insured_since', insured_since, 'months_paid', months_paid, 'employer', employer,

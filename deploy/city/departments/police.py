@@ -13,9 +13,8 @@ kafka = {"bootstrap.servers": env["TONGBAN_KAFKA_BOOTSTRAP"], "sasl.mechanism": 
 kafka |= {"security.protocol": env["TONGBAN_KAFKA_SECURITY_PROTOCOL"], "reconnect.backoff.max.ms": "500"}
 kafka |= {"sasl.username": env["TONGBAN_KAFKA_USERNAME"], "sasl.password": env["TONGBAN_KAFKA_PASSWORD"]}
 # The instance id lets the program come back at once after a crash, without a rebalance.
-group = {"group.id": "police.work", "group.instance.id": "police-1", "enable.auto.commit": "false"}
-cases = Consumer(kafka | group | {"auto.offset.reset": "earliest"})
-decisions = Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
+own = {"group.id": "police.work", "group.instance.id": "1", "enable.auto.commit": "0", "auto.offset.reset": "earliest"}
+cases, answers = Consumer(kafka | own), Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
 cases.subscribe(["intake.to.police"])
 for case in iter(cases.poll, None):
     if ("ce_type", b"tongban.intake.case-assigned.v1") in (case.headers() or []):
@@ -26,5 +25,5 @@ for case in iter(cases.poll, None):
         decided = {"case": work["case"], "outcome": "approved" if fit else "refused", "reason": why}
         about = {"ce_specversion": "1.0", "ce_id": f"police:{work['case']}", "ce_subject": work["case"]}
         about |= {"ce_type": "tongban.department.case-decided.v1", "ce_source": "/dalian/police"}
-        decisions.produce("police.out", json.dumps(decided), work["case"], headers=about)
-        decisions.flush() or cases.commit(message=case)
+        answers.produce("police.out", json.dumps(decided), work["case"], headers=about)
+        answers.flush() or cases.commit(message=case)

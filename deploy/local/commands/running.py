@@ -38,7 +38,7 @@ def down() -> None:
 
 
 @commands.command()
-def env(member: Annotated[str | None, typer.Option(help="with the credential of this service or department")] = None) -> None:
+def env(member: Annotated[str | None, typer.Option(help="with this member's credential")] = None) -> None:
     """Print shell variables for a client from outside: eval "$(tongban env --member market)"."""
     for name, value in City.here().outside_environment(member).items():
         typer.echo(f"export {name}={shlex.quote(value)}")

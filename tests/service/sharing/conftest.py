@@ -193,20 +193,22 @@ async def _publish_city(bus: MemoryBus, identity: FakeIdentity) -> None:
     await publish_item(bus, "licence-change", "market")
 
 
-async def admit(bus: MemoryBus, code: str, resources: list[str]) -> None:
+async def admit(bus: MemoryBus, code: str, resources: list[str], sequence: int = 1) -> None:
     """Identity publishes a department."""
     name = _text(f"名称 {code}")
     row = OrganisationPublished(code=code, name=name, division="2102", matters=[], resources=resources)
-    await bus.say("identity.organisations", row, key=f"org-{code}", id_=f"org-{code}:1", ce_sequence="1")
+    await bus.say(
+        "identity.organisations", row, key=f"org-{code}", id_=f"org-{code}:{sequence}", ce_sequence=str(sequence)
+    )
 
 
-async def publish_item(bus: MemoryBus, code: str, department: str) -> None:
-    """Intake publishes an item whose two materials come from shared data."""
+async def publish_item(bus: MemoryBus, code: str, department: str, purpose: str | None = None) -> None:
+    """Intake publishes an item whose materials come from shared data."""
     materials = [
         MaterialGuide(
             code=resource.partition(".")[2],
             name=_text(resource),
-            shared=SharedSource(resource=resource, fields=["status", "months_paid", "wage"], purpose=code),
+            shared=SharedSource(resource=resource, fields=["status", "months_paid", "wage"], purpose=purpose or code),
         )
         for resource in (INSURANCE, RENTAL, SECRETS)
     ]
@@ -238,7 +240,9 @@ async def bare() -> AsyncIterator[SharingTown]:
     await _publish_city(bus, identity)
     await bus.settle()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sharing") as http:
-        yield SharingTown(http, bus, clock, identity, app, runtime, desk)
+        town = SharingTown(http, bus, clock, identity, app, runtime, desk)
+        yield town
+        assert await town.parked() == 0, "nothing in these tests may stand still"
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ DELIVERED = {"status": "参保", "months_paid": 20}
 async def stands(town: SharingTown, exchange: str, state: str, ground: str | None = None) -> dict[str, Any]:
     record = await town.exchange(exchange)
     assert (record["state"], record["ground"]) == (state, ground)
-    assert await town.parked() == 0
     return record
 
 
@@ -152,7 +151,6 @@ async def test_another_departments_answer_is_rejected_and_does_not_stand_in_the_
 async def test_an_answer_to_an_unknown_exchange_is_rejected(town: SharingTown) -> None:
     await town.answer("exchange-" + "0" * 26, id_="one", times=10, **RECORD)
     assert rejections(town) == [("hrss", "one", "exchange-" + "0" * 26, "unknown")]
-    assert await town.parked() == 0
 
 
 async def test_what_is_no_id_of_ours_is_not_repeated(town: SharingTown) -> None:

@@ -175,3 +175,33 @@ async def test_who_is_no_party_does_not_learn_that_there_is_a_grant(offered: Sha
     assert (await offered.call("GET", "/grants/grant-police", offered.officer("housing"))).status_code == 404
     shown = await offered.call("GET", "/grants/grant-police", offered.officer("police"))
     assert (shown.json()["resource"], shown.headers["etag"]) == (INSURANCE, '"1"')
+
+
+def too_quick(town: SharingTown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next look at a grant sees what the slower of two sees before the quicker one has written."""
+    find = town.desk.grants.find
+
+    async def not_there_yet(_: str) -> None:
+        monkeypatch.setattr(town.desk.grants, "find", find)
+
+    monkeypatch.setattr(town.desk.grants, "find", not_there_yet)
+
+
+async def test_two_requests_at_the_same_moment_are_one_grant(
+    offered: SharingTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await offered.request(key="k")
+    too_quick(offered, monkeypatch)
+    assert (await offered.request(key="k")).json() == first.json()
+    too_quick(offered, monkeypatch)
+    assert (await offered.request(key="k", fields=["status"])).json()["code"] == "idempotency_key_reused"
+    assert len(offered.told(GrantRequested)) == 1
+
+
+async def test_two_declarations_at_the_same_moment_are_one_grant(
+    offered: SharingTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await offered.grant()
+    too_quick(offered, monkeypatch)
+    assert (await offered.grant()).headers["tongban-changed"] == "false"
+    assert len(offered.told(GrantGiven)) == 1

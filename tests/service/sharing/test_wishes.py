@@ -137,10 +137,19 @@ async def test_a_wish_beside_the_items_guide_is_refused(town: SharingTown, chang
     assert await refused(town, **changes) == "not-the-items-resource"
 
 
-async def test_one_grant_serves_one_consumer(town: SharingTown) -> None:
-    await publish_item(town.bus, "licence-change", "market")
-    changes = {"item": "licence-change", "purpose": "licence-change", "consumer": "market"}
-    assert await refused(town, **changes) == "no-grant"
+async def test_a_grant_serves_its_consumer_only(town: SharingTown) -> None:
+    await publish_item(town.bus, "licence-change", "market", purpose="residence-permit")
+    assert await refused(town, item="licence-change", consumer="market") == "no-grant"
+
+
+async def test_a_grant_serves_its_purpose_only(town: SharingTown) -> None:
+    await publish_item(town.bus, "passport", "police")
+    assert await refused(town, item="passport", purpose="passport") == "no-grant"
+
+
+async def test_a_grant_serves_its_resource_only(town: SharingTown) -> None:
+    await town.offer(RENTAL)
+    assert await refused(town, resource=RENTAL, material="rental-registration") == "no-grant"
 
 
 async def test_each_owner_is_asked_on_its_own_topic(town: SharingTown) -> None:

@@ -67,6 +67,11 @@ def test_a_department_counts_as_it_likes_or_not_at_all() -> None:
         assert read_head(record).sequence is None
 
 
+def test_the_trace_may_come_as_an_extension_of_the_event() -> None:
+    record = _record(without="traceparent", ce_traceparent=b"00-aa-bb-01")
+    assert _read(record).trace == "00-aa-bb-01"
+
+
 def test_header_names_are_read_whatever_their_case() -> None:
     upper = [(name.upper(), raw) for name, raw in HEADERS.items()]
     assert _read(Record("east.petitions", 0, 7, b"petition-1", upper, BODY)).id == "petition-1:3"

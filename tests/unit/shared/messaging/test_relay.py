@@ -267,7 +267,7 @@ async def test_of_two_relays_the_holder_publishes_and_the_other_takes_over(
     other_broker = FakeBroker()
     other = relay_over(petitions, other_broker, database, clock, "two")
     first = asyncio.create_task(relay.run())
-    await asyncio.sleep(0.005)
+    await eventually(lambda: database.collection("leases").count({"holder": "one"}), within=2.0, every=0.001)
     second = asyncio.create_task(other.run())
     await _file(petitions, clock, "petition-1")
     await eventually(lambda: _taken(broker, 1), within=2.0, every=0.005)

@@ -83,8 +83,8 @@ async def test_a_row_that_changes_its_name_is_there_once(
 
 async def test_who_watches_a_table_is_told_of_each_change(parked: Parked, row: Write) -> None:
     told: list[int] = []
-    offices: Table[OfficeListed] = Table(OfficeListed, lambda o: o.code, lambda: told.append(len(offices)))
-    await _feed(TableReader([offices], parked), row("east"), row("west"), row("west", None))
+    listed: Table[OfficeListed] = Table(OfficeListed, lambda o: o.code, lambda: told.append(len(listed)))
+    await _feed(TableReader([listed], parked), row("east"), row("west"), row("west", None))
     assert told == [1, 2]
 
 

@@ -1,0 +1,138 @@
+"""A broker and a store for the tests of the kernel, of their own: these tests stop and kill them."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
+
+from deploy.local.city import City
+from deploy.local.report import SilentReport
+from deploy.local.settings import ROOT, Settings
+from shared.settings import ServiceSettings
+from shared.store.mongo import MongoDatabase
+from tests.city.office import Office, office_settings
+
+PORTS = ("kafka", "kafka_controller", "store", "mailbox", "smtp", "supervisor")
+
+
+@dataclass
+class Ground:
+    """What one test stands on: topics, groups and a database of its own on the real broker and store."""
+
+    city: City
+    service: str = field(default_factory=lambda: f"k{uuid4().hex[:10]}")
+
+    def topic(self, stream: str = "petitions", *, partitions: int = 4, **config: str) -> str:
+        """Make a topic `<service>.<stream>`; its name."""
+        name = f"{self.service}.{stream}"
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        admin = self.city.platform.broker.admin()  # kept while it works: its futures end with it
+        admin.create_topics([new])[name].result(15)
+        return name
+
+    def producer(self, **config: Any) -> Producer:
+        """A client that is not ours."""
+        return Producer(self.city.platform.broker.client() | config)
+
+    def settings(self, instance: str = "one") -> ServiceSettings:
+        broker = self.city.platform.broker
+        return office_settings(
+            self.service,
+            instance=f"127.0.0.1:{instance}",
+            kafka_bootstrap=broker.bootstrap,
+            kafka_username="admin",
+            kafka_password=broker.password,
+            mongo_uri=self.city.platform.store.uri,
+            mongo_database=self.service,
+        )
+
+    def database(self) -> MongoDatabase:
+        return MongoDatabase(self.city.platform.store.uri, self.service)
+
+    def office(self, instance: str = "one", *, reading: tuple[str, ...] = ()) -> Office:
+        """A service in this process, not yet running."""
+        return Office(self.settings(instance), self.database(), reading)
+
+    @asynccontextmanager
+    async def running(self, *offices: Office) -> AsyncIterator[None]:
+        """The services run inside, and their lanes have their partitions."""
+        async with asyncio.TaskGroup() as stopping:
+            runs = [office.runtime.running() for office in offices]
+            for office, run in zip(offices, runs, strict=True):
+                office.runtime.wire()
+                await run.__aenter__()
+            try:
+                yield
+            finally:
+                for run in runs:
+                    stopping.create_task(_leave(run))
+
+    def process(self, instance: str, *topics: str, **more: str) -> subprocess.Popen[bytes]:
+        """A service as a process of its own; the caller ends it."""
+        settings = self.settings(instance)
+        environment = {
+            f"TONGBAN_{name.upper()}": str(getattr(value, "get_secret_value", lambda v=value: v)())
+            for name, value in settings.model_dump().items()
+        }
+        environment |= {"OFFICE_SERVICE": self.service, "OFFICE_TOPICS": " ".join(topics)} | more
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.city.office"], cwd=ROOT, env=os.environ | environment, start_new_session=True
+        )
+
+    # -- trouble -----------------------------------------------------------------------------------------
+
+    def pid(self, program: str) -> int:
+        """Process id of `kafka` or `store`."""
+        (found,) = [p.pid for p in self.city.supervisor.processes() if p.name == program and p.pid]
+        return found
+
+    def kill(self, program: str) -> None:
+        """kill -9; the supervisor starts it again."""
+        os.kill(self.pid(program), signal.SIGKILL)
+
+    @asynccontextmanager
+    async def frozen(self, program: str) -> AsyncIterator[None]:
+        """The program answers nobody inside, and goes on afterwards."""
+        pid = self.pid(program)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def _leave(run: Any) -> None:
+    await run.__aexit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """Kafka and the store, started for one module and stopped after it."""
+    state: Path = tmp_path_factory.mktemp("kernel")
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in PORTS]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        ports = {f"{name}_port": one.getsockname()[1] for name, one in zip(PORTS, sockets, strict=True)}
+    cache = Settings().cache_folder
+    city = City(Settings.model_validate({"state": state, "cache": cache} | ports))
+    city.up(SilentReport(), only_platform=True)
+    yield city
+    city.down(SilentReport())
+
+
+@pytest.fixture
+def ground(platform: City) -> Ground:
+    return Ground(platform)

@@ -1,0 +1,133 @@
+"""The real store does what its twin does, keeps what it acknowledged, and is told to be away when it is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deploy.local.city import City
+from shared.clock import SystemClock
+from shared.store.collection import Unavailable
+from shared.store.lease import Lease
+from shared.store.mongo import MongoDatabase
+from shared.store.repository import Repository
+from shared.testing.conformance import StoreConformance, things
+from shared.testing.waiting import eventually
+from tests.city.platform import Ground, ground, platform
+from tests.petitions import Petition
+
+__all__ = ["ground", "platform", "things"]
+
+
+@pytest.fixture
+async def database(platform: City) -> AsyncIterator[MongoDatabase]:
+    database = MongoDatabase(platform.platform.store.uri, "conformance")
+    yield database
+    await database.close()
+
+
+class TestStoreConforms(StoreConformance):
+    """Every test of the suite."""
+
+
+@pytest.fixture
+async def petitions(ground: Ground) -> AsyncIterator[Repository[Petition]]:
+    database = ground.database()
+    repository = Repository(database, "petitions", Petition)
+    await repository.ensure()
+    yield repository
+    await database.close()
+
+
+async def test_writers_at_the_same_time_lose_nothing(petitions: Repository[Petition]) -> None:
+    await petitions.add(Petition.file("petition-1", datetime.now(UTC)))
+
+    async def write(who: int) -> None:
+        for n in range(10):
+            text = f"{who}-{n}"
+            await petitions.change("petition-1", lambda p, text=text: p.answer(text, datetime.now(UTC)))  # type: ignore[misc]
+
+    await asyncio.gather(*map(write, range(6)))
+    petition = await petitions.get("petition-1")
+    assert sorted(petition.answers) == sorted(f"{who}-{n}" for who in range(6) for n in range(10))
+    assert len(await petitions.journal("petition-1")) == 61
+
+
+async def test_everything_acknowledged_outlives_a_kill(ground: Ground, petitions: Repository[Petition]) -> None:
+    acknowledged: list[str] = []
+
+    async def write(who: int) -> None:
+        for n in range(10_000):
+            id_ = f"petition-{who}-{n}"
+            try:
+                await petitions.add(Petition.file(id_, datetime.now(UTC)))
+            except Unavailable:
+                return
+            acknowledged.append(id_)
+
+    writing = [asyncio.create_task(write(who)) for who in range(4)]
+    await eventually(lambda: _more_than(acknowledged, 200), every=0.005)
+    ground.kill("store")
+    await asyncio.wait_for(asyncio.gather(*writing), timeout=30)
+    await eventually(lambda: _answers(petitions), within=30)
+    there = {document["_id"] async for document in petitions.collection.scan({})}
+    assert set(acknowledged) <= there
+
+
+async def _more_than(acknowledged: list[str], count: int) -> bool:
+    return len(acknowledged) > count
+
+
+async def _answers(petitions: Repository[Petition]) -> bool:
+    try:
+        await petitions.find("petition-1")
+    except Unavailable:
+        return False
+    return True
+
+
+async def test_a_store_that_does_not_answer_is_away_within_two_seconds(ground: Ground) -> None:
+    database = ground.database()
+    await database.ping()
+    async with ground.frozen("store"):
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await database.ping()
+        assert time.monotonic() - began < 4
+    await eventually(lambda: _pings(database))
+    await database.close()
+
+
+async def _pings(database: MongoDatabase) -> bool:
+    try:
+        await database.ping()
+    except Unavailable:
+        return False
+    return True
+
+
+async def test_a_store_that_is_not_there_is_away(ground: Ground) -> None:
+    database = MongoDatabase("mongodb://127.0.0.1:1/?directConnection=true", "nowhere")
+    with pytest.raises(Unavailable):
+        await database.collection("things").get("a")
+    await database.close()
+
+
+async def test_a_lease_has_one_holder(ground: Ground) -> None:
+    database = ground.database()
+    leases = [Lease(database.collection("leases"), "relay", f"{n}", SystemClock(), seconds=1.0) for n in range(5)]
+    assert sum(await asyncio.gather(*(lease.hold() for lease in leases))) == 1
+    await asyncio.gather(*(lease.release() for lease in leases))
+    assert sum(await asyncio.gather(*(lease.hold() for lease in leases))) == 1
+
+
+async def test_a_query_by_id_and_version_does_not_grow_with_the_collection(petitions: Repository[Petition]) -> None:
+    """The embedded store scans for `{_id, v}` without the kernel's index: 100 ms at 100,000 documents."""
+    now = datetime.now(UTC)
+    await asyncio.gather(*(petitions.collection.insert({"_id": f"p{n}", "v": 1}) for n in range(3000)))
+    began = time.monotonic()
+    for n in range(50):
+        assert await petitions.collection.update({"_id": f"p{n}", "v": 1}, {"$set": {"at": now}, "$inc": {"v": 1}})
+    assert timedelta(seconds=time.monotonic() - began) < timedelta(milliseconds=50 * 20)

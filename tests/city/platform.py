@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -94,9 +95,14 @@ class Ground:
     # -- trouble -----------------------------------------------------------------------------------------
 
     def pid(self, program: str) -> int:
-        """Process id of `kafka` or `store`."""
-        (found,) = [p.pid for p in self.city.supervisor.processes() if p.name == program and p.pid]
-        return found
+        """Process id of `kafka` or `store`, once the supervisor has it running."""
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            for process in self.city.supervisor.processes():
+                if process.name == program and process.pid is not None:
+                    return process.pid
+            time.sleep(0.05)
+        raise AssertionError(f"{program} is not running")
 
     def kill(self, program: str) -> None:
         """kill -9; the supervisor starts it again."""

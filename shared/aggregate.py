@@ -46,7 +46,9 @@ class Recorded:
 class Aggregate(BaseModel):
     """One document, one writer at a time. `v` counts changes, `seq` counts journal entries."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="ignore", validate_assignment=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        populate_by_name=True, extra="ignore", validate_assignment=True, hide_input_in_errors=True
+    )
 
     id: str = Field(alias="_id", min_length=1, max_length=200)
     v: int = 0

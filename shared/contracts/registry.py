@@ -43,9 +43,7 @@ E = TypeVar("E", bound=EventModel)
 _types: dict[str, type[EventModel]] = {}
 
 
-def published(
-    type_: str, *, on: str, personal: bool = False, table: bool = False
-) -> Callable[[type[E]], type[E]]:
+def published(type_: str, *, on: str, personal: bool = False, table: bool = False) -> Callable[[type[E]], type[E]]:
     """Class decorator: `model` is the payload of `type_`, written on the topic `on`."""
     if TYPE_PATTERN.fullmatch(type_) is None:
         raise ValueError(f"{type_!r} is not of the form tongban.<owner>.<noun>-<past tense>.v<N>")

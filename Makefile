@@ -1,0 +1,50 @@
+# Everything happens in this folder: .venv/ (Python packages) and .tongban/ (jars, data, logs, caches).
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint specs lock down clean
+
+PYTHON ?= python3
+export PIP_CACHE_DIR := $(CURDIR)/.tongban/cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+BIN := .venv/bin
+
+help: ## what one can say
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: .venv/installed ## install, start the network, send one real case through it
+	@$(BIN)/tongban up
+	@$(BIN)/tongban demo
+
+up: .venv/installed ## install and start the network
+	@$(BIN)/tongban up
+
+test: .venv/installed lint ## lint, types, import rules, all tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/installed ## ruff, mypy, import rules
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo --cache-dir .tongban/cache/import-linter > .tongban/import-rules 2>&1 || (cat .tongban/import-rules; exit 1)
+
+specs: .venv/installed ## write docs/specs from the code
+	@$(BIN)/python -m tests.contract.specs
+
+lock: .venv/installed ## pin what pyproject.toml asks for
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements-image.lock
+
+down: ## stop the network
+	@if [ -x $(BIN)/tongban ]; then $(BIN)/tongban down; fi
+
+clean: down ## remove everything that was made here
+	@rm -rf .venv .tongban .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@mkdir -p .tongban/cache
+	@echo "Installing Python packages into .venv (once, under a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch .venv/installed

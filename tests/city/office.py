@@ -17,7 +17,7 @@ from shared.messaging.envelope import Event
 from shared.messaging.table import Table
 from shared.runtime import Runtime
 from shared.settings import ServiceSettings
-from shared.store.collection import Database
+from shared.store.collection import Database, Unavailable
 from shared.store.mongo import MongoDatabase
 from tests.petitions import OfficeListed, Petition, PetitionAnswered, PetitionFiled
 
@@ -31,6 +31,8 @@ class Office:
         self.petitions = self.runtime.repository("petitions", Petition)
         self.effects = self.runtime.collection("effects")
         self.slow: dict[str, float] = {}
+        self.busy = False
+        self.away = False
         self.offices: Table[OfficeListed] | None = None
         if topics:
             self.runtime.read(lambda: topics, {PetitionFiled: self.hear, PetitionAnswered: self.hear})
@@ -51,7 +53,10 @@ class Office:
 
     async def hear(self, event: Event[Any]) -> None:
         """Write down that the event was handled: who, when, and the how manieth time."""
+        if self.away:
+            raise Unavailable("something it needs is away")
         if pause := self.slow.get(event.subject):
+            self.busy = True
             await asyncio.sleep(pause)
         heard = {"subject": event.subject, "sequence": event.sequence, "by": self.instance, "at": time.time()}
         await self.effects.update({"_id": event.id}, {"$set": heard, "$inc": {"times": 1}}, upsert=True)

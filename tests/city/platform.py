@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +35,10 @@ class Ground:
     city: City
     service: str = field(default_factory=lambda: f"k{uuid4().hex[:10]}")
 
-    def topic(self, stream: str = "petitions", *, partitions: int = 4, **config: str) -> str:
+    def topic(self, stream: str = "petitions", *, partitions: int = 4, config: Mapping[str, str] | None = None) -> str:
         """Make a topic `<service>.<stream>`; its name."""
         name = f"{self.service}.{stream}"
-        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
         admin = self.city.platform.broker.admin()  # kept while it works: its futures end with it
         admin.create_topics([new])[name].result(15)
         return name

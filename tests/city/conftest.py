@@ -1,0 +1,58 @@
+"""One running city for all tests of this folder, started as `tongban up` starts one, on ports and data of its own."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.city import City
+from deploy.local.report import SilentReport
+from deploy.local.settings import ROOT, Settings
+from tests.city.running import RunningCity
+
+PORTS = (
+    "identity",
+    "intake",
+    "sharing",
+    "notifications",
+    "mailbox",
+    "smtp",
+    "kafka",
+    "kafka_controller",
+    "store",
+    "supervisor",
+)
+
+
+def free_ports(*names: str) -> dict[str, int]:
+    """A free port for each name."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in names]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return {f"{name}_port": one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+
+
+def settings_for(state: Path) -> Settings:
+    """A city of its own. Broker and store come from the environment where it names them, else they are embedded."""
+    outside: dict[str, Any] = Settings().model_dump(include={"mongo_uri", "kafka_bootstrap", "kafka_admin_password"})
+    return Settings.model_validate({"state": state, "cache": Settings().cache_folder} | outside | free_ports(*PORTS))
+
+
+@pytest.fixture(scope="session")
+def city() -> Iterator[RunningCity]:
+    """The city; nothing of it is left afterwards, unless TONGBAN_KEEP is set to look at its logs."""
+    state = ROOT / ".tongban" / f"test-{os.getpid()}"
+    running = City(settings_for(state))
+    try:
+        running.up(SilentReport())
+        yield RunningCity(running)
+    finally:
+        running.down(SilentReport())
+        if "TONGBAN_KEEP" not in os.environ:
+            shutil.rmtree(state)

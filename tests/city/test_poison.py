@@ -1,0 +1,129 @@
+"""Poison on every topic a service reads: its key stands still with the reason, neighbours go on, retry works."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.city.running import RunningCity, until
+
+DECIDED = "tongban.department.case-decided.v1"
+HEADERS = {"ce_specversion": "1.0", "ce_source": "/dalian/x", "content-type": "application/json", "ce_sequence": "1"}
+
+# Each topic a service's lane or table reads: who reads it, who writes it, and an event type that is read there.
+TOPICS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "police.out": (("intake", "sharing"), "police", DECIDED),
+    "sharing.to.intake": (("intake",), "sharing", "tongban.sharing.answer-delivered.v1"),
+    "intake.events": (("sharing", "notifications"), "intake", "tongban.intake.material-wished.v1"),
+    "identity.contacts": (("notifications",), "identity", "tongban.identity.contact-published.v1"),
+    "identity.organisations": (("intake", "sharing"), "identity", "tongban.identity.organisation-published.v1"),
+    "identity.keys": (("intake", "sharing", "notifications"), "identity", "tongban.identity.key-published.v1"),
+    "intake.items": (("sharing", "notifications"), "intake", "tongban.intake.item-published.v1"),
+}
+BIG = json.dumps({"text": "A" * 10_000_000}).encode()
+POISON: dict[str, tuple[bytes | None, dict[str, Any] | None, str]] = {
+    # value, changes to the headers (None: no headers at all), reason
+    "not JSON": (b"\x00{", {}, "wrong-shape"),
+    "wrong schema": (b'{"surprise": 1}', {}, "wrong-shape"),
+    "no headers": (b"{}", None, "no-envelope"),
+    "null header": (b"{}", {"ce_type": None}, "no-envelope"),
+    "10 MB": (BIG, {}, "too-large"),
+    "unknown version": (b"{}", {"version": "v9"}, "unknown-version"),
+}
+
+
+def headers(type_: str, key: str, changes: dict[str, Any] | None) -> list[tuple[str, Any]]:
+    if changes is None:
+        return []
+    told = HEADERS | {"ce_id": f"{key}:1", "ce_subject": key, "ce_type": type_} | changes
+    if version := told.pop("version", None):
+        told["ce_type"] = f"{type_.rpartition('.')[0]}.{version}"
+    return list(told.items())
+
+
+def parked(city: RunningCity, service: str, topic: str) -> dict[str, dict[str, Any]]:
+    return {one["key"]: one for one in city.operator.get(service, "/ops/parked") if one["topic"] == topic}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_each_poison_parks_its_key_with_its_reason(city: RunningCity, topic: str) -> None:
+    readers, member, type_ = TOPICS[topic]
+    reasons = {}
+    for name, (value, changes, reason) in POISON.items():
+        key = f"poison-{uuid.uuid4().hex}"
+        reasons[key] = (name, reason)
+        city.write(member, topic, key.encode(), value, headers(type_, key, changes))
+    # A service skips, without cost, event types that are not its business: there only what nobody can judge parks.
+    judged = {"no headers", "null header"}
+    for service in readers:
+        own = type_ in reads(service)
+        wanted = {key: reason for key, (name, reason) in reasons.items() if own or name in judged}
+        found = until(lambda s=service, w=wanted: _all(parked(city, s, topic), w), what=f"{service} parks {topic}")
+        assert {key: found[key]["reason"] for key in wanted} == wanted
+        for key in wanted:
+            city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": key})
+        assert not set(parked(city, service, topic)) & set(wanted)
+
+
+def _all(found: dict[str, dict[str, Any]], wanted: dict[str, str]) -> dict[str, dict[str, Any]] | None:
+    return found if set(wanted) <= set(found) else None
+
+
+def reads(service: str) -> set[str]:
+    from importlib import import_module  # noqa: PLC0415
+
+    return {model.type for model in import_module(f"services.{service}.contracts").READS}
+
+
+def test_neighbours_of_a_parked_key_go_on_and_the_key_itself_waits_in_order(city: RunningCity) -> None:
+    """A poisoned case stands still; its own later decision joins it; another case passes; retry finishes in order."""
+    with city.frozen("police"):
+        stuck, neighbour = city.apply()["case"], city.apply()["case"]
+        for case in (stuck, neighbour):
+            city.reaches(case, "accepted")
+        city.write("police", "police.out", stuck.encode(), b"not JSON", headers(DECIDED, stuck, {}))
+        decision = {"case": stuck, "outcome": "approved", "reason": "-", "officer": None}
+        city.say("police", "police.out", DECIDED, decision, key=stuck, id_=f"late-{stuck}")
+        found = until(lambda: (p := parked(city, "intake", "police.out").get(stuck)) and p["records"] == 2 and p)
+        assert found["reason"] == "wrong-shape"
+        decision = {"case": neighbour, "outcome": "approved", "reason": "-", "officer": None}
+        city.say("police", "police.out", DECIDED, decision, key=neighbour, id_=f"on-time-{neighbour}")
+        city.reaches(neighbour, "completed")
+        assert city.case(stuck)["state"] == "accepted", "its decision waits behind the poison"
+    at = {"topic": "police.out", "key": stuck}
+    city.operator.ask("intake", "POST", "/ops/parked/retry", params=at)
+    until(lambda: not parked(city, "intake", "police.out")[stuck]["releasing"], what="the retry came to its end")
+    assert parked(city, "intake", "police.out")[stuck]["records"] >= 2, "the cause is still there: nothing passes"
+    city.operator.ask("intake", "POST", "/ops/parked/drop", params=at)
+
+
+def test_retry_handles_the_key_once_the_cause_is_gone(city: RunningCity) -> None:
+    """An answer for a case that intake does not know yet cannot be handled; when the case is there, it can."""
+    key = f"early-{uuid.uuid4().hex}"
+    case = city.apply(key)["case"]  # the id derives from the applicant and the key
+    city.reaches(case, "completed")
+    unknown = "case-" + uuid.uuid4().hex[:26]
+    exchange = f"exchange-{uuid.uuid4().hex[:26]}"
+    answer = {"exchange": exchange, "case": unknown, "material": "social-insurance", "ground": "no-record"}
+    refused = "tongban.sharing.answer-refused.v1"
+    city.say("sharing", "sharing.to.intake", refused, answer, key=exchange, id_=f"{exchange}:1", ce_sequence="1")
+    found = until(lambda: parked(city, "intake", "sharing.to.intake").get(exchange), what="it is parked")
+    assert found["reason"] == "failed"
+    assert "NotFound" in found["error"]
+    store(city).insert_one(_document_like(city, case, unknown))
+    city.operator.ask("intake", "POST", "/ops/parked/retry", params={"topic": "sharing.to.intake", "key": exchange})
+    until(lambda: exchange not in parked(city, "intake", "sharing.to.intake"), what="the key was released")
+    store(city).delete_one({"_id": unknown})
+
+
+def store(city: RunningCity) -> Any:
+    """Intake's cases, from outside: the cause is mended as an operator would mend data."""
+    from pymongo import MongoClient  # noqa: PLC0415 - a test's own way in, not the project's
+
+    return MongoClient(city.city.platform.store.uri)["tongban_intake"]["cases"]
+
+
+def _document_like(city: RunningCity, case: str, id_: str) -> dict[str, Any]:
+    found: dict[str, Any] = store(city).find_one({"_id": case})
+    return found | {"_id": id_, "number": "0" * 21}

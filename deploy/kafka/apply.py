@@ -46,6 +46,7 @@ class Broker:
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": member,
             "sasl.password": password or self.password,
+            "reconnect.backoff.max.ms": 200,
             "log_level": 0,
         }
 

@@ -120,7 +120,8 @@ def of_city(platform: Platform) -> list[Program]:
 
 def full_environment(program: Program, state: Path) -> dict[str, str]:
     """With what every process of the city carries: its mark, and a folder for temporary files of its own."""
-    return {**program.environment, MARK: program.name, "TONGBAN_STATE": str(state), "TMPDIR": str(state / "tmp")}
+    mark = {MARK: program.name, "TONGBAN_STATE": str(state), "TMPDIR": str(state / "tmp")}
+    return {**program.environment, **mark}
 
 
 def outer_environment() -> dict[str, str]:

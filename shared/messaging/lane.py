@@ -131,6 +131,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             consumer.subscribe(topics=self._reading, listener=self)
             log.info("lane.follows", group=self.group, topics=self._reading)
 
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that are ours now."""
+        consumer = self._subscriber.consumer if self._subscriber is not None else None
+        return frozenset() if consumer is None else frozenset(consumer.assignment())
+
     def fault(self) -> str | None:
         """Why the lane is not working, for readiness; `None` when it works."""
         if self._connect is None:
@@ -141,13 +146,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     def stuck(self, limit_seconds: float = 60.0) -> str | None:
         """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""
-        if self._subscriber is None or (consumer := self._subscriber.consumer) is None:
-            return None
         if self._uncommitted >= UNCOMMITTED_LIMIT:
             return f"{self._uncommitted} batches could not be committed"
         now = time.time() * 1000
-        for partition in consumer.assignment():
-            polled = consumer.last_poll_timestamp(partition)
+        for partition in self.assigned():
+            polled = self._subscriber.consumer.last_poll_timestamp(partition)
             if polled is not None and now - polled > limit_seconds * 1000:
                 return f"{partition.topic}-{partition.partition} was not polled for {(now - polled) / 1000:.0f} s"
         return None
@@ -288,8 +291,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     def _owns(self, topic: str, partition: int) -> bool:
         if self._connect is None:
             return topic in self.topics
-        consumer = self._subscriber.consumer if self._subscriber is not None else None
-        return consumer is not None and TopicPartition(topic, partition) in consumer.assignment()
+        return TopicPartition(topic, partition) in self.assigned()
 
     async def _release(self, topic: str, lock: str) -> int:
         handled = 0

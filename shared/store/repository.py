@@ -2,11 +2,13 @@
 
 A document is the aggregate's state beside the kernel's own fields: `v` (changes), `seq` (last journal
 entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the relay last caught up),
-`journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data).
+`journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data),
+`change` (names the last change: its writer knows it again).
 """
 
 import asyncio
 import random
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -177,11 +179,15 @@ class Repository(Generic[A]):
         event is remembered in the same write. With `version` (from `If-Match`) any other `v` raises
         `PreconditionFailed`. Raises `NotFound`, whatever `fn` raises, and `Contention` after 12 attempts.
         """
+        name = secrets.token_hex(8)
         for attempt in range(ATTEMPTS):
             document = await self.collection.get(id_, without=("journal",))
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
+            if document.get("change") == name:  # the driver sent it twice, and heard of the second only
+                self._on_write(aggregate)
+                return aggregate
             if cause is not None and has_heard(document, cause):
                 return aggregate
             PreconditionFailed.unless_current(version, aggregate.v)
@@ -190,6 +196,7 @@ class Repository(Generic[A]):
             update = self._update(aggregate, before, cause)
             if update is None:
                 return aggregate
+            update["$set"]["change"] = name
             if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
                 aggregate.v += 1
                 aggregate.seq = update["$set"]["seq"]

@@ -197,8 +197,9 @@ class RunningCity:
     # -- the bus -----------------------------------------------------------------------------------------
 
     def producer(self, member: str) -> Producer:
-        """A member's own client, with its credential."""
-        return Producer(self.city.platform.broker.client(member, self.city.platform.secrets[member]))
+        """A member's own client, with its credential. It compresses: the broker's limit is on what arrives."""
+        client = self.city.platform.broker.client(member, self.city.platform.secrets[member])
+        return Producer(client | {"message.max.bytes": 100_000_000, "compression.type": "gzip"})
 
     def consumer(self, member: str, group: str, *topics: str) -> Consumer:
         """A member's own reader, from the beginning."""

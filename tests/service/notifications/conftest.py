@@ -17,6 +17,7 @@ from services.notifications.settings import NotificationsSettings
 from shared.contracts import intake
 from shared.contracts.identity import ContactPublished, OrganisationPublished
 from shared.contracts.registry import EventModel, Text
+from shared.ids import derived_id
 from shared.messaging.envelope import Record
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
@@ -115,10 +116,10 @@ class Town:
         self.clock.forward(by)
         await self.bus.settle()
 
-    async def queued(self, event: EventModel) -> str:
+    async def queued(self, event: EventModel, sequence: int = 1) -> str:
         """A message that is queued and not delivered yet; its id."""
-        await self.bus.hand(self.office.runtime, await self.say(event, CASE))
-        return (await self.desk.messages.collection.find({}))[0]["_id"]  # type: ignore[no-any-return]
+        await self.bus.hand(self.office.runtime, await self.say(event, CASE, sequence))
+        return derived_id("message", f"{CASE}:{sequence}")
 
     async def contact(self, person: str, language: Literal["zh", "en"], sequence: int = 1, **more: Any) -> None:
         name = {LI_NA: "李娜", WANG_WEI: "Wang Wei"}[person]

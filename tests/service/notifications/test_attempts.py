@@ -165,6 +165,9 @@ async def test_a_mail_server_that_says_nothing_is_left_in_time(town: Town) -> No
         await commands.deliver(slow.desk, id_)
     message = await town.desk.messages.get(id_)
     assert (message.state, message.ground, message.unknown) == ("queued", "no-answer", True)
+    other = await town.queued(decided(), 2)
+    await commands.deliver(slow.desk, other)  # on a line that is in step with the server again
+    assert (await town.desk.messages.get(other)).state == "sent"
 
 
 async def test_an_outage_of_the_store_after_the_hand_over_makes_no_second_mail(town: Town) -> None:

@@ -146,7 +146,7 @@ async def test_messages_come_in_pages_the_newest_first(town: Town) -> None:
     seen: list[dict[str, Any]] = []
     async with town.browser(bearer(town, "li-na")) as http:
         after = None
-        while True:
+        for _ in range(5):
             page = (await http.get("/messages", params={"limit": 2} | ({"after": after} if after else {}))).json()
             seen += page["items"]
             if (after := page["next"]) is None:

@@ -130,6 +130,22 @@ async def test_of_two_who_answer_once_the_second_meets_the_rule(
     assert (await petitions.get("petition-1")).answers == ["a"]
 
 
+async def test_a_write_whose_answer_was_lost_is_known_again(
+    petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver repeats a write after a broken connection; a store that was restarted finds the version gone."""
+    update = petitions.collection.update
+
+    async def sent_twice(*args: Any, **kwargs: Any) -> bool:
+        assert await update(*args, **kwargs)
+        return await update(*args, **kwargs)
+
+    monkeypatch.setattr(petitions.collection, "update", sent_twice)
+    changed = await petitions.change("petition-1", lambda p: p.answer("once", clock.now()))
+    assert (changed.v, changed.answers) == (2, ["once"])
+    assert len(await petitions.journal("petition-1")) == 2
+
+
 async def test_whoever_is_always_too_slow_is_told_in_the_end(
     petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ PDF = b"%PDF-1.7\n% a test's identity card\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n a test's photograph"
 
 
-def until(probe: Callable[[], T], *, within: float = 30.0, what: str = "") -> T:
+def until(probe: Callable[[], T | None], *, within: float = 30.0, what: str = "") -> T:
     """The first truthy result of `probe`; fails with the last one when time is up."""
     deadline = time.monotonic() + within
     last: object = None
@@ -103,9 +103,7 @@ class RunningCity:
                 raise OSError(str(exc)) from exc
             return found
 
-        found = until(ask, within=60, what="the application is taken")
-        assert found is not None
-        return found
+        return until(ask, within=60, what="the application is taken")
 
     def case(self, case: str) -> dict[str, Any]:
         """The case as its applicant sees it."""
@@ -119,9 +117,7 @@ class RunningCity:
             found = self._patient(lambda: self.case(case))
             return found if found["state"] == state else None
 
-        found = until(look, within=within, what=f"{case} is {state}")
-        assert found is not None
-        return found
+        return until(look, within=within, what=f"{case} is {state}")
 
     @staticmethod
     def _patient(ask: Callable[[], T]) -> T:
@@ -154,9 +150,7 @@ class RunningCity:
             found = self.messages(case)
             return found if {m["template"] for m in found if m["state"] == "sent"} >= set(templates) else None
 
-        found = until(look, within=within, what=f"{case} told {templates}")
-        assert found is not None
-        return found
+        return until(look, within=within, what=f"{case} told {templates}")
 
     # -- processes ---------------------------------------------------------------------------------------
 
@@ -167,9 +161,7 @@ class RunningCity:
             states = {one.name: one for one in self.city.supervisor.processes()}
             return states[program].pid
 
-        found = until(look, what=f"{program} runs")
-        assert found is not None
-        return found
+        return until(look, what=f"{program} runs")
 
     def kill(self, program: str) -> None:
         """kill -9; the supervisor starts it again."""

@@ -2,6 +2,8 @@
 
 import json
 import uuid
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -59,20 +61,19 @@ def test_each_poison_parks_its_key_with_its_reason(city: RunningCity, topic: str
     for service in readers:
         own = type_ in reads(service)
         wanted = {key: reason for key, (name, reason) in reasons.items() if own or name in judged}
-        found = until(lambda s=service, w=wanted: _all(parked(city, s, topic), w), what=f"{service} parks {topic}")
+        found = until(partial(all_parked, city, service, topic, wanted), what=f"{service} parks {topic}")
         assert {key: found[key]["reason"] for key in wanted} == wanted
         for key in wanted:
             city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": key})
         assert not set(parked(city, service, topic)) & set(wanted)
 
 
-def _all(found: dict[str, dict[str, Any]], wanted: dict[str, str]) -> dict[str, dict[str, Any]] | None:
+def all_parked(city: RunningCity, service: str, topic: str, wanted: dict[str, str]) -> dict[str, dict[str, Any]] | None:
+    found = parked(city, service, topic)
     return found if set(wanted) <= set(found) else None
 
 
 def reads(service: str) -> set[str]:
-    from importlib import import_module  # noqa: PLC0415
-
     return {model.type for model in import_module(f"services.{service}.contracts").READS}
 
 

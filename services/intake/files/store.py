@@ -27,7 +27,7 @@ class TooLarge(Invalid):
     """More bytes than are taken."""
 
     status = 413
-    default_code = "content_too_large"
+    code = "content_too_large"
 
 
 class Objects:

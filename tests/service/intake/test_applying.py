@@ -124,3 +124,9 @@ async def test_publishing_the_same_guide_again_changes_nothing(town: IntakeTown)
     await town.bus.settle()
     assert again.headers["tongban-changed"] == "false"
     assert len(town.bus.said(intake.ItemPublished)) == 1
+
+
+async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(town: IntakeTown) -> None:
+    answer = await town.upload(b"%PDF-1.7" + b"0" * town.desk.file_limit)
+    assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
+    assert not [path for path in town.files.rglob("*") if path.is_file()]

@@ -31,7 +31,10 @@ specs: .venv/installed ## write docs/specs from the code
 
 lock: .venv/installed ## pin what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements-image.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group city --constraint requirements.lock pyproject.toml -o requirements-image.lock
+
+.env: docker-compose.yml ## random passwords for docker compose
+	@umask 077 && $(PYTHON) deploy/images/passwords.py > .env.new && mv .env.new .env
 
 down: ## stop the network
 	@if [ -x $(BIN)/tongban ]; then $(BIN)/tongban down; fi

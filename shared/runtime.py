@@ -17,7 +17,7 @@ from shared import telemetry
 from shared.aggregate import Aggregate
 from shared.clock import Clock
 from shared.contracts.registry import EventModel
-from shared.messaging.broker import client_options, consumer_broker, producer_broker
+from shared.messaging.broker import client_options, consumer_broker
 from shared.messaging.lane import Handlers, Lane
 from shared.messaging.metrics import LaneMetrics, RelayMetrics
 from shared.messaging.outlet import KafkaOutlet
@@ -53,7 +53,7 @@ class Runtime:
         self.lane: Lane | None = None
         self.tables: TableReader | None = None
         self._kafka = outlet is None
-        self._outlet: Outlet = outlet or KafkaOutlet(lambda: producer_broker(settings))
+        self._outlet: Outlet = outlet or KafkaOutlet(lambda: client_options(settings))
         self._repositories: list[tuple[Repository[Any], tuple[Index, ...]]] = []
         self._collections: list[tuple[Collection, tuple[Index, ...]]] = []
         self._tables: list[Table[Any]] = []

@@ -28,7 +28,8 @@ NOT_SEEN_YET = frozenset({
 })  # fmt: skip
 """What a service says that has not read a row yet. The files agree with each other, so it is not their fault."""
 
-Outcome = Literal["created", "changed", "unchanged"]
+Outcome = Literal["created", "changed", "unchanged", "kept"]
+"""`kept`: taken, and the service does not say whether anything changed."""
 
 
 @dataclass
@@ -159,8 +160,9 @@ def _may_change(answer: httpx.Response | str) -> bool:
 
 
 def _outcome(answer: httpx.Response) -> Outcome:
-    if answer.headers.get("Tongban-Changed") != "true":
-        return "unchanged"
+    changed = answer.headers.get("Tongban-Changed")
+    if changed != "true":
+        return "kept" if changed is None else "unchanged"
     return "created" if answer.headers.get("ETag") == '"1"' else "changed"
 
 

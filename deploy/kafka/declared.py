@@ -126,12 +126,21 @@ class Declared:
         return frozenset(rights)
 
 
-def load(departments: Iterable[str], path: Path = TOPICS_FILE) -> Declared:
+def departments(city: Path) -> list[str]:
+    """Codes of the departments in a city's folder. Raises DeclarationError when its file cannot be understood."""
+    try:
+        listed = yaml.safe_load((city / "departments.yaml").read_text(encoding="utf-8"))["departments"]
+        return [str(department["code"]) for department in listed]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise DeclarationError([f"departments.yaml: {error}"]) from error
+
+
+def load(codes: Iterable[str], path: Path = TOPICS_FILE) -> Declared:
     """Read the file and fill its templates in for each department.
 
     Raises DeclarationError naming every fault at once, of the file and of the department codes.
     """
-    codes = tuple(sorted(set(departments)))
+    codes = tuple(sorted(set(codes)))
     try:
         file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:

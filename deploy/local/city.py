@@ -5,30 +5,31 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import httpx
-import yaml
 from pydantic import SecretStr
 
+from deploy.city.files import CityError
+from deploy.city.load import Summary, load
 from deploy.kafka import apply as broker_state
 from deploy.kafka.apply import Broker
-from deploy.kafka.declared import ADMIN, Declared
+from deploy.kafka.declared import ADMIN, DeclarationError, Declared, departments
 from deploy.kafka.declared import load as load_declared
 from deploy.local import kafka, processes, programs, store
 from deploy.local import secrets as secret_file
 from deploy.local.programs import Platform, Program
 from deploy.local.report import Report
-from deploy.local.settings import HOST, ROOT, SERVICES, Settings, make_folder
+from deploy.local.settings import HOST, SERVICES, Settings, make_folder
 from deploy.local.settings import load as load_settings
 from deploy.local.supervisor import RUNNING, Supervisor, states_by_name
 from deploy.local.trouble import Trouble
+from deploy.setup import CITY_FOLDER, make_legacy
 
-CITY_FOLDER = ROOT / "deploy" / "city"
+__all__ = ["CITY_FOLDER", "City"]
+
 RECORD = "city.json"
 """Written by `up`, removed by `down`: with which settings this state folder's city runs."""
 FOLDERS = ("log", "tmp", "mail", "files", "legacy")
@@ -55,7 +56,10 @@ class City:
 
     @cached_property
     def declared(self) -> Declared:
-        return load_declared(departments())
+        try:
+            return load_declared(departments(CITY_FOLDER))
+        except DeclarationError as error:
+            raise Trouble(*error.faults) from error
 
     @cached_property
     def platform(self) -> Platform:
@@ -94,7 +98,7 @@ class City:
 
     # -- start and stop ----------------------------------------------------------------------------------
 
-    def up(self, report: Report, *, only_platform: bool = False) -> Any:
+    def up(self, report: Report, *, only_platform: bool = False) -> Summary | None:
         """Start what is not running, make the broker as declared, load the sample city. Safe to repeat.
 
         Returns what loading the city says (None with only_platform). Raises Trouble.
@@ -133,7 +137,7 @@ class City:
             self._prepare_broker(report)
         if self.platform.store.program:
             make_folder(self.platform.data / "store")
-        programs.make_legacy(self.settings.state / "legacy")
+        make_legacy(self.settings.state / "legacy")
         self._record()
         with report.step(f"Supervisor started, logs in {self.settings.state / 'log'}"):
             self.supervisor.start(self.programs, self.platform.secrets["supervisor"])
@@ -188,11 +192,12 @@ class City:
     def _running_now(self) -> set[str]:
         return {name for name, one in states_by_name(self.supervisor.processes()).items() if one.state == RUNNING}
 
-    def _load(self, report: Report) -> Any:
-        from deploy.city.load import load  # noqa: PLC0415 - the platform alone can be had without the sample city
-
+    def _load(self, report: Report) -> Summary:
         with report.step("The sample city is loaded"):
-            return asyncio.run(load(self.settings.urls, self.platform.secrets["operator"], CITY_FOLDER))
+            try:
+                return asyncio.run(load(self.settings.urls, self.platform.secrets["operator"], CITY_FOLDER))
+            except CityError as error:
+                raise Trouble(*error.faults) from error
 
     def _end_leftovers(self, report: Report) -> None:
         """Java and others outlive a supervisor that was killed; nothing may start beside them."""
@@ -224,16 +229,10 @@ class City:
             yield
 
     @staticmethod
-    def _until(probe: Any, deadline_s: float) -> bool:
+    def _until(probe: Callable[[], bool], deadline_s: float) -> bool:
         until = time.monotonic() + deadline_s
         while not probe():
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
         return True
-
-
-def departments(folder: Path = CITY_FOLDER) -> list[str]:
-    """Codes of the departments of a city folder: those that get topics and a principal."""
-    listed = yaml.safe_load((folder / "departments.yaml").read_text(encoding="utf-8"))["departments"]
-    return [department["code"] for department in listed]

@@ -88,9 +88,8 @@ def start_command(settings: Settings) -> list[str]:
 def environment(settings: Settings, data: Path, password: str) -> dict[str, str]:
     """What `server.properties` leaves open."""
     return {
-        "BROKER_HOST": HOST,
-        "BROKER_ADVERTISED": f"{HOST}:{settings.kafka_port}",
-        "BROKER_PORT": str(settings.kafka_port),
+        "BROKER_LISTENERS": f"CLIENT://{HOST}:{settings.kafka_port}",
+        "BROKER_ADVERTISED": f"CLIENT://{HOST}:{settings.kafka_port}",
         "BROKER_CONTROLLER_PORT": str(settings.kafka_controller_port),
         "BROKER_DATA": str(data),
         "BROKER_PASSWORD": password,

@@ -1,20 +1,17 @@
 """The programs of the city and the environment each gets: the one place that says who is told what."""
 
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.kafka.apply import Broker
 from deploy.local import kafka, store
 from deploy.local.processes import MARK
-from deploy.local.settings import HOST, ROOT, SERVICES, Settings
+from deploy.local.settings import HOST, SERVICES, Settings
 from deploy.local.store import Store
-
-SAMPLES = ROOT / "deploy" / "city" / "departments"
+from deploy.setup import SAMPLES, samples
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,6 @@ class Platform:
     def data(self) -> Path:
         """Broker and store belong together: after a change of either's version both start empty."""
         return self.settings.state / "data" / f"kafka-{kafka.VERSION}+{self.store.name}"
-
-
-def samples() -> list[str]:
-    """Departments that have a sample system."""
-    return sorted(path.stem for path in SAMPLES.glob("*.py") if not path.stem.startswith("_"))
-
-
-def make_legacy(folder: Path) -> None:
-    """The databases the sample departments have had for years."""
-    script = (SAMPLES / "legacy.sql").read_text(encoding="utf-8")
-    for department in samples():
-        with closing(sqlite3.connect(folder / f"{department}.db")) as database:
-            database.executescript(script)
 
 
 def kafka_environment(broker: Broker, member: str, password: str) -> dict[str, str]:

@@ -66,22 +66,3 @@ def consumer_broker(settings: ServiceSettings) -> KafkaBroker:
         logger=log,
         log_level=logging.DEBUG,
     )
-
-
-def producer_broker(settings: ServiceSettings) -> KafkaBroker:
-    """A broker that only writes: every record acknowledged by all replicas, without repeats by retry."""
-    return KafkaBroker(
-        settings.kafka_bootstrap,
-        security=security(settings),
-        client_id=settings.instance,
-        enable_idempotence=True,
-        acks="all",
-        linger_ms=2,
-        max_request_size=1_048_576,
-        allow_auto_create_topics=False,
-        apply_types=False,
-        graceful_timeout=15.0,
-        retry_backoff_ms=100,
-        logger=log,
-        log_level=logging.DEBUG,
-    )

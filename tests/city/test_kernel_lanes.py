@@ -127,7 +127,7 @@ async def test_a_service_stops_in_time_while_its_batch_is_held(ground: Ground) -
     again = ground.office(reading=(topic,))
     async with ground.running(again):
         await _all_heard(again, 1)
-    assert await again.runtime.parked.count() == 0
+        assert await again.runtime.parked.count() == 0
 
 
 async def _held(office: Office) -> bool:

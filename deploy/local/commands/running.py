@@ -21,7 +21,8 @@ def up(only: Annotated[Literal["platform"] | None, typer.Option(hidden=True)] = 
     _refuse_other_settings(city)
     summary = city.up(ConsoleReport(screen), only_platform=only == "platform")
     if summary is not None:
-        screen.print(f"  {summary}", highlight=False)
+        for line in summary.lines():
+            screen.print(f"  {line}", style="dim", highlight=False)
     for name, url in city.settings.urls.items():
         if not only or name == "mailbox":
             screen.print(f"  {name:<14} {url}{'' if name == 'mailbox' else '/docs'}", highlight=False)

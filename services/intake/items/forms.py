@@ -22,7 +22,21 @@ def schema_faults(schema: dict[str, Any]) -> list[Fault]:
         return [Fault(_pointer("/form", list(exc.absolute_path)), "bad-schema", exc.message[:300])]
     except Unresolvable:
         return [Fault("/form", "unresolvable-reference", "A $ref leads out of the schema")]
-    return []
+    return _unchecked_formats(schema)
+
+
+def _unchecked_formats(schema: Any, at: str = "/form") -> list[Fault]:
+    """A format nobody checks would be a promise not kept: use a pattern instead."""
+    if isinstance(schema, list):
+        return [fault for n, one in enumerate(schema) for fault in _unchecked_formats(one, f"{at}/{n}")]
+    if not isinstance(schema, dict):
+        return []
+    faults = []
+    named = schema.get("format")
+    if isinstance(named, str) and named not in Draft202012Validator.FORMAT_CHECKER.checkers:
+        faults.append(Fault(f"{at}/format", "unchecked-format", f"{named} is not checked here, use a pattern"))
+    below = {name: one for name, one in schema.items() if name not in ("enum", "const", "default", "examples")}
+    return faults + [f for name, one in below.items() for f in _unchecked_formats(one, _pointer(at, [name]))]
 
 
 def form_faults(schema: dict[str, Any], form: dict[str, Any]) -> list[Fault]:

@@ -110,6 +110,15 @@ async def test_a_schema_that_reaches_out_is_refused(town: IntakeTown) -> None:
     assert {e["code"] for e in answer.json()["faults"]} == {"unresolvable-reference", "longer-than-legal"}
 
 
+async def test_a_format_that_nobody_checks_is_refused(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    guide["form"]["properties"]["format"] = {"type": "string", "format": "iri", "examples": [{"format": "x"}]}
+    answer = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    assert [(e["pointer"], e["code"]) for e in answer.json()["faults"]] == [
+        ("/form/properties/format/format", "unchecked-format")
+    ]
+
+
 async def test_a_misspelt_field_of_a_guide_is_refused_at_any_depth(town: IntakeTown) -> None:
     guide = (await town.http.get("/items/residence-permit")).json()
     guide["materials"][0]["requried"] = True

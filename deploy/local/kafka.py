@@ -46,7 +46,7 @@ def install(settings: Settings) -> None:
     options = f"{os.environ.get('MAVEN_OPTS', '')} -XX:-UsePerfData -Djava.io.tmpdir={temporary}".strip()
     line = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), repository, *goal]
     done = _run(line, {"MAVEN_OPTS": options}, MAVEN_S)
-    if done.returncode:
+    if done.returncode or not any(draft.glob("kafka_*.jar")):
         raise Trouble(
             f"Maven could not fetch Kafka: {_reason(done.stdout + done.stderr)}",
             "Check the network, and the mirror or proxy in ~/.m2/settings.xml; then run this again",

@@ -34,7 +34,8 @@ Handlers = Mapping[type[EventModel], Handler]
 HOLD_ON = (Unavailable, Contention, ConnectionError, TimeoutError)
 """Our own infrastructure is away: hold the partition and try again, park nothing."""
 
-POLL_MS = 40
+POLL_MS = 1
+"""FastStream sleeps this long after an empty poll; the poll itself waits longer (`PatientConsumer`)."""
 BATCH = 200
 WIDTH = 16
 REVOKE_WAIT = 20.0
@@ -142,7 +143,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             return None
         if self._subscriber is None or self._subscriber.consumer is None:
             return "not connected"
-        return self.stuck() or self.held
+        return self.stuck() or self.held or getattr(self._subscriber.consumer, "error", None)
 
     def stuck(self, limit_seconds: float = 60.0) -> str | None:
         """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""

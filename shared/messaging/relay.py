@@ -5,7 +5,9 @@ other replicas. An entry whose outcome is unknown is simply sent again: readers 
 """
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +29,8 @@ SWEEP_SECONDS = 1.0
 BATCH = 200
 JOURNAL_LIMIT = 1000
 CARRY_SECONDS = 0.5
-REST_SECONDS = 5.0
+REST_SECONDS = 2.0
+LONGEST_REST_SECONDS = 60.0
 STOP_SECONDS = 3.0
 
 
@@ -70,9 +73,10 @@ class Relay:
         self._metrics = metrics or RelayMetrics(CollectorRegistry())
         self._flying: dict[tuple[str, str], asyncio.Task[_Carried]] = {}
         self._resting: dict[tuple[str, str], float] = {}
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._nudged: set[str] = set()
         self._swept = 0.0
-        self._broken = False
+        self._broken = self._away = False
         self.woken = asyncio.Event()
 
     def nudge(self, collection: str) -> None:
@@ -144,9 +148,13 @@ class Relay:
             await self._outlet.rebuild()
         except Exception as exc:  # noqa: BLE001 - the broker is away; the next round tries again
             log.warning("relay.broker-away", error=repr(exc))
+            self._away = True
             await asyncio.sleep(SWEEP_SECONDS)
             return False
-        self._broken = False
+        if self._away:  # it was the broker, and none of the documents
+            self._resting.clear()
+            self._failures.clear()
+        self._broken = self._away = False
         return True
 
     async def _carry(self, collection: Collection) -> list[_Carried]:
@@ -177,10 +185,15 @@ class Relay:
 
     def _land(self, at: tuple[str, str]) -> _Carried:
         carried = self._flying.pop(at).result()
-        if carried.error is not None:
-            self._broken = True
-            self._resting[at] = time.monotonic() + REST_SECONDS
-            self._metrics.failed.inc()
+        if carried.error is None:
+            self._failures.pop(at, None)
+            return carried
+        self._broken = True
+        self._failures[at] += 1
+        self._metrics.failed.inc()
+        # Records of one batch fail together: they must not come together again, the refused one least of all.
+        rest = min(REST_SECONDS * 2 ** (self._failures[at] - 1), LONGEST_REST_SECONDS)
+        self._resting[at] = time.monotonic() + rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
         return carried
 
     async def _mark(self, collection: Collection, carried: list[_Carried]) -> None:

@@ -69,16 +69,14 @@ class Ground:
     @asynccontextmanager
     async def running(self, *offices: Office) -> AsyncIterator[None]:
         """The services run inside, and their lanes have their partitions."""
-        async with asyncio.TaskGroup() as stopping:
-            runs = [office.runtime.running() for office in offices]
-            for office, run in zip(offices, runs, strict=True):
-                office.runtime.wire()
-                await run.__aenter__()
-            try:
-                yield
-            finally:
-                for run in runs:
-                    stopping.create_task(_leave(run))
+        runs = [office.runtime.running() for office in offices]
+        for office, run in zip(offices, runs, strict=True):
+            office.runtime.wire()
+            await run.__aenter__()
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(run.__aexit__(None, None, None) for run in runs))
 
     def process(self, instance: str, *topics: str, **more: str) -> subprocess.Popen[bytes]:
         """A service as a process of its own; the caller ends it."""
@@ -117,10 +115,6 @@ class Ground:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
-
-
-async def _leave(run: Any) -> None:
-    await run.__aexit__(None, None, None)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,118 @@
+"""The `tongban` command on a running city, and a city that comes back from any accident without leaving anything."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourceType
+from confluent_kafka.admin import ResourcePatternType as Pattern
+
+from deploy.kafka.apply import apply, difference
+from deploy.local import processes
+from deploy.local.city import City
+from deploy.local.report import SilentReport
+from deploy.local.settings import SERVICES
+from deploy.local.trouble import Trouble
+from tests.city.platform import platform
+from tests.city.running import RunningCity
+
+__all__ = ["platform"]
+
+
+def tongban(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("tongban")), *arguments]
+    environment = os.environ | {"TONGBAN_STATE": str(state), "COLUMNS": "200"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_status_tells_programs_everything(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "status", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, found
+    assert {one["name"] for one in found["processes"]} == {program.name for program in city.city.programs}
+    assert all(one["state"] == "RUNNING" and one["pid"] and one["rss_mb"] for one in found["processes"])
+    assert {one["name"]: one["parked"] is not None for one in found["services"]} == dict.fromkeys(SERVICES, True)
+    assert found["addresses"] | city.urls == found["addresses"]
+    assert {"intake.main", "sharing.main", "police.work"} <= {one["group"] for one in found["lag"]}
+    assert all(secret not in done.stdout for secret in city.city.platform.secrets.values())
+
+
+def test_status_tells_people(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "status")
+    assert done.returncode == 0
+    assert all(url in done.stdout for url in city.urls.values())
+
+
+def test_status_of_a_city_that_does_not_run(tmp_path: Path) -> None:
+    done = tongban(tmp_path, "status")
+    assert (done.returncode, done.stderr.strip()) == (1, f"✗ The city of {tmp_path} is not running: tongban up")
+    assert json.loads(tongban(tmp_path, "status", "--json").stdout)["running"] is False
+
+
+def test_the_broker_is_as_declared(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "topics")
+    assert done.returncode == 0, done.stdout
+    assert "The broker is as declared." in done.stdout
+
+
+def test_logs_of_one_process(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "logs", "intake", "-n", "3")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 3
+    assert tongban(city.city.settings.state, "logs", "portal").returncode == 1
+
+
+def test_env_of_nobody(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "env", "--member", "nobody")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no member 'nobody'" in done.stderr
+
+
+def test_a_right_that_was_given_by_hand_is_seen_and_taken_away(platform: City) -> None:
+    admin, declared = platform.platform.broker.admin(), platform.declared
+    by_hand = AclBinding(
+        ResourceType.TOPIC,
+        "identity.contacts",
+        Pattern.LITERAL,
+        "User:market",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )
+    admin.create_acls([by_hand])[by_hand].result(10)
+    assert not difference(admin, declared) or difference(admin, declared).rights_undeclared == (by_hand,)
+    found = apply(admin, declared, platform.platform.secrets)
+    assert found.rights_undeclared == (by_hand,)
+    assert not difference(admin, declared)
+
+
+def test_up_again_changes_nothing(platform: City) -> None:
+    before = {one.name: one.pid for one in platform.supervisor.processes()}
+    platform.up(SilentReport(), only_platform=True)
+    assert {one.name: one.pid for one in platform.supervisor.processes()} == before
+
+
+def test_a_city_whose_supervisor_was_killed_comes_back_with_its_data(platform: City) -> None:
+    state = platform.settings.state
+    before = {process.environ()[processes.MARK]: process for process in processes.of_city(state)}
+    os.kill(before["supervisor"].pid, signal.SIGKILL)
+    before["supervisor"].wait(5)
+    assert before["kafka"].is_running(), "Java outlives its parent"
+    platform.up(SilentReport(), only_platform=True)
+    psutil.wait_procs(before.values(), timeout=1)
+    assert not before["kafka"].is_running()
+    assert not difference(platform.platform.broker.admin(), platform.declared)
+
+
+def test_down_leaves_nothing_running(platform: City) -> None:
+    platform.down(SilentReport())
+    assert list(processes.of_city(platform.settings.state)) == []
+    platform.down(SilentReport())
+    with pytest.raises(Trouble, match="is not running"):
+        platform.require_running()
+    platform.up(SilentReport(), only_platform=True)

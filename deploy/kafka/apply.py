@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -213,6 +214,14 @@ def _sentence(acl: AclBinding) -> str:
     star = "*" if acl.resource_pattern_type is ResourcePatternType.PREFIXED else ""
     who = f"{acl.principal.removeprefix('User:')} {acl.permission_type.name} {acl.operation.name}"
     return f"{who} {acl.restype.name.lower()} {acl.name}{star} from {acl.host}"
+
+
+def reason(error: Exception) -> str:
+    """What the broker or the client said, without the wrapping."""
+    said = error.args[0] if error.args else error
+    if isinstance(said, KafkaException):
+        return reason(said)
+    return str(said.str()) if isinstance(said, KafkaError) else str(said) or "no answer in time"
 
 
 def _done(futures: Mapping[Any, "Future[Any]"]) -> None:

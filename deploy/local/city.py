@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -105,7 +105,7 @@ class City:
         """
         with self._alone():
             if not self.running():
-                self._start(report)
+                self._start(report, without=SERVICES if only_platform else ())
             self._wait_for_platform(report)
             with report.step("Topics, principals and rights are as declared"):
                 broker_state.apply(self.platform.broker.admin(), self.declared, self.platform.secrets)
@@ -126,13 +126,13 @@ class City:
             self._end_leftovers(report)
             (self.settings.state / RECORD).unlink(missing_ok=True)
 
-    def _start(self, report: Report) -> None:
+    def _start(self, report: Report, without: Sequence[str]) -> None:
         self._end_leftovers(report)
         for folder in FOLDERS:
             make_folder(self.settings.state / folder)
         if not self.settings.outside_broker:
             kafka.java()
-        processes.check_ports(self._own_ports())
+        processes.check_ports({name: port for name, port in self._own_ports().items() if name not in without})
         if not self.settings.outside_broker:
             self._prepare_broker(report)
         if self.platform.store.program:

@@ -3,9 +3,14 @@
 import importlib
 import pkgutil
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
+from confluent_kafka import KafkaException
+from rich.markup import escape
 
+from deploy.kafka.apply import reason
 from deploy.local import commands
 from deploy.local.screen import errors
 from deploy.local.trouble import Trouble
@@ -22,6 +27,12 @@ def main() -> None:
     try:
         app()
     except Trouble as trouble:
-        for line in trouble.lines:
-            errors.print(f"[red]✗[/] {line}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _tell(trouble.lines)
+    except (KafkaException, TimeoutError) as error:
+        _tell([f"Kafka does not do what it was asked ({reason(error)}): see tongban status"])
+
+
+def _tell(lines: Sequence[str]) -> NoReturn:
+    for line in lines:
+        errors.print(f"[red]✗[/] {escape(line)}", highlight=False, soft_wrap=True)
+    sys.exit(1)

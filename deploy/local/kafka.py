@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -55,6 +56,7 @@ def install(settings: Settings) -> None:
     shutil.rmtree(settings.cache_folder / "m2", ignore_errors=True)
 
 
+@cache
 def java() -> str:
     """The Java to use. Raises Trouble when there is none or it is too old."""
     home = os.environ.get("JAVA_HOME")

@@ -13,10 +13,13 @@ from deploy.local.settings import HOST, SERVICES, Settings
 from deploy.local.store import Store
 from deploy.setup import SAMPLES, samples
 
+GROUPS = ("platform", "services", "departments")
+"""Started in this order, stopped in the other."""
+
 
 @dataclass(frozen=True)
 class Program:
-    """One process the supervisor keeps alive. Groups stop in the order departments, services, platform."""
+    """One process the supervisor keeps alive."""
 
     name: str
     group: str

@@ -11,7 +11,9 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from pydantic import BaseModel
 
+from deploy.kafka.apply import reason
 from deploy.local.city import City
+from deploy.local.programs import GROUPS
 from deploy.local.settings import HOST, SERVICES
 from deploy.local.supervisor import ProcessState
 
@@ -70,15 +72,14 @@ def collect(city: City) -> Status:
     status = Status(running=city.running(), state=str(city.settings.state), addresses=addresses(city))
     if not status.running:
         return status
-    order = [program.name for program in city.programs]
-    states = sorted(city.supervisor.processes(), key=lambda one: order.index(one.name) if one.name in order else -1)
+    states = sorted(city.supervisor.processes(), key=lambda one: (GROUPS.index(one.group), one.name))
     status.processes = _processes(states, status.addresses)
     with ThreadPoolExecutor() as pool:
         status.services = list(pool.map(lambda name: _service(name, city.settings.urls[name]), SERVICES))
     try:
         status.lag = _lag(city.platform.broker.admin())
     except (KafkaException, TimeoutError) as error:
-        status.lag_unknown = str(error)
+        status.lag_unknown = reason(error)
     return status
 
 
@@ -136,8 +137,10 @@ def _service(name: str, url: str) -> ServiceStatus:
 
 
 def _lag(admin: AdminClient) -> list[Lag]:
-    listed = admin.list_consumer_groups(request_timeout=ASK_S).result(ASK_S).valid
-    groups = sorted(group.group_id for group in listed)
+    listed = admin.list_consumer_groups(request_timeout=ASK_S).result(ASK_S)
+    if listed.errors:  # a broker that does not answer is one of the results
+        raise KafkaException(listed.errors[0])
+    groups = sorted(group.group_id for group in listed.valid)
     behind = {group: _confirmed(admin, group) for group in groups}
     wanted = sorted({(one.topic, one.partition) for found in behind.values() for one in found})
     ends, starts = (_offsets(admin, wanted, spec()) for spec in (OffsetSpec.latest, OffsetSpec.earliest))

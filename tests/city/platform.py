@@ -2,15 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from deploy.local.report import SilentReport
 from deploy.local.settings import ROOT, Settings
 from shared.settings import ServiceSettings
 from shared.store.mongo import MongoDatabase
+from tests.city.conftest import free_ports
 from tests.city.office import Office, office_settings
 
 PORTS = ("kafka", "kafka_controller", "store", "mailbox", "smtp", "supervisor")
@@ -118,19 +118,17 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """Kafka and the store, started for one module and stopped after it."""
-    state: Path = tmp_path_factory.mktemp("kernel")
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in PORTS]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        ports = {f"{name}_port": one.getsockname()[1] for name, one in zip(PORTS, sockets, strict=True)}
-    cache = Settings().cache_folder
-    city = City(Settings.model_validate({"state": state, "cache": cache} | ports))
-    city.up(SilentReport(), only_platform=True)
-    yield city
-    city.down(SilentReport())
+def platform() -> Iterator[City]:
+    """Kafka and the store as processes, which can be killed: started for one module and stopped after it."""
+    state = ROOT / ".tongban" / f"test-kernel-{os.getpid()}"
+    settings = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
+    city = City(Settings.model_validate(settings | free_ports(*PORTS)))
+    try:
+        city.up(SilentReport(), only_platform=True)
+        yield city
+    finally:
+        city.down(SilentReport())
+        shutil.rmtree(state)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def declared() -> Declared:
 def embedded(declared: Declared) -> dict[str, Program]:
     """The programs of `tongban up`, by name; nothing is started."""
     secrets = dict.fromkeys([*declared.members, "operator", "key-passphrase"], "secret")
-    settings = Settings.model_validate({"state": Path("/state"), "kafka_bootstrap": None})
+    settings = Settings.model_construct(state=Path("/state"))  # the defaults, whatever the environment says
     store = Store("mongod-8.0", "mongodb://127.0.0.1:27017", "mongod")
     platform = Platform(settings, Broker("127.0.0.1:9092", "secret"), store, secrets)
     return {program.name: program for program in of_city(platform)}

@@ -17,8 +17,7 @@ commands = typer.Typer()
 @commands.command()
 def up(only: Annotated[Literal["platform"] | None, typer.Option(hidden=True)] = None) -> None:
     """Start the city; what already runs stays as it is. Topics, rights and the sample city are made as declared."""
-    city = City.here()
-    _refuse_other_settings(city)
+    city = _to_start()
     summary = city.up(ConsoleReport(screen), only_platform=only == "platform")
     if summary is not None:
         for line in summary.lines():
@@ -45,10 +44,13 @@ def env(member: Annotated[str | None, typer.Option(help="with this member's cred
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _refuse_other_settings(city: City) -> None:
-    """A running city keeps the settings it was started with."""
-    asked = load()
+def _to_start() -> City:
+    """The running city, or one with the settings of this environment. A running one keeps what it was started with."""
+    city, asked = City.here(), load()
+    if not city.running():
+        return City(asked)
     changed = [n for n in asked.model_fields_set - {"state"} if getattr(asked, n) != getattr(city.settings, n)]
-    if changed and city.running():
+    if changed:
         names = ", ".join(f"TONGBAN_{name.upper()}" for name in sorted(changed))
         raise Trouble(f"The city is running with another {names}: tongban down first")
+    return city

@@ -1,6 +1,7 @@
 """A relay over the twin in memory, and a broker that can be told to misbehave."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,23 +17,32 @@ from tests.petitions import Petition
 
 @dataclass
 class FakeBroker:
-    """Takes what the relay publishes. It can refuse a subject, keep one waiting, or lose its confirmation."""
+    """Takes what the relay publishes. It can refuse a subject, keep one waiting, or lose its confirmation.
+
+    `in_batches`: as on the real one, a refused record takes those down that are on their way with it.
+    """
 
     taken: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     unconfirmed: set[str] = field(default_factory=set)
     waiting: dict[str, asyncio.Event] = field(default_factory=dict)
     away: bool = False
+    in_batches: bool = False
     rebuilt: int = 0
+    _on_its_way: Counter[str] = field(default_factory=Counter)
 
     async def publish(self, topic: str, key: str, headers: dict[str, str], value: bytes) -> None:
         if self.away:
             raise ConnectionError("not connected to Kafka")
         if key in self.waiting:
             await self.waiting[key].wait()
-        if key in self.refused:
-            raise PermissionError("topic authorization failed")
+        self._on_its_way[key] += 1
         await asyncio.sleep(0)
+        together = {one for one, count in self._on_its_way.items() if count} if self.in_batches else {key}
+        await asyncio.sleep(0)
+        self._on_its_way[key] -= 1
+        if together & self.refused:
+            raise PermissionError("topic authorization failed")
         self.taken.append((topic, key, headers, value))
         if key in self.unconfirmed:
             raise TimeoutError

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -109,8 +110,7 @@ async def test_a_petition_that_moved_on_meanwhile_is_finished_by_the_next_round(
     assert await relay.sweep() == 0
     await _answer(petitions, clock, "petition-1")
     broker.waiting["petition-1"].set()
-    await asyncio.sleep(0)
-    await relay.sweep()
+    await eventually(relay.sweep, within=2.0, every=0.001)
     assert await _marks(petitions, "petition-1") == (2, 1, 2)
     assert await relay.sweep() == 1
     assert await _marks(petitions, "petition-1") == (2, 2, 0)
@@ -160,8 +160,7 @@ async def test_a_petition_that_hangs_holds_up_no_other_and_is_not_sent_twice(
     await _file(petitions, clock, "petition-3")
     assert await relay.sweep() == 1
     broker.waiting["petition-1"].set()
-    await asyncio.sleep(0.001)
-    assert await relay.sweep() == 1, "what landed between two rounds counts"
+    assert await eventually(relay.sweep, within=2.0, every=0.001) == 1, "what landed between two rounds counts"
     assert sorted(broker.ids()) == ["petition-1:1", "petition-2:1", "petition-3:1"]
     assert await relay.sweep() == 0
 
@@ -177,6 +176,35 @@ async def test_many_refused_petitions_do_not_crowd_the_others_out(
     for _ in range(4):
         await relay.sweep()
     assert broker.ids() == ["petition-8:1"]
+
+
+async def test_petitions_that_fail_together_are_not_tried_together_for_ever(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 0.02)
+    broker.in_batches, broker.refused = True, {"petition-1"}
+    ids = [f"petition-{n}" for n in range(1, 9)]
+    await _file(petitions, clock, *ids)
+
+    async def others_are_out() -> bool:
+        await relay.sweep()
+        return set(broker.ids()) == {f"{id_}:1" for id_ in ids[1:]}
+
+    await eventually(others_are_out, within=5.0, every=0.002)
+
+
+async def test_a_document_that_fails_again_and_again_is_left_in_peace_for_longer(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 0.01)
+    monkeypatch.setattr("shared.messaging.relay.LONGEST_REST_SECONDS", 60.0)
+    broker.refused = {"petition-1"}
+    await _file(petitions, clock, "petition-1")
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        await relay.sweep()
+        await asyncio.sleep(0.001)
+    assert 3 <= broker.rebuilt <= 7
 
 
 async def test_after_a_failure_the_producer_is_built_anew_before_anything_else_is_sent(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from shared.aggregate import Aggregate
 from shared.contracts import intake, sharing
 from shared.ids import derived_id
-from shared.messaging.envelope import Event
+from shared.messaging.envelope import Event, told_id
 from shared.store.repository import AlreadyThere, Repository
 
 Ground = Literal["not-the-owner", "unknown", "not-accepted", "finished"]
@@ -44,7 +44,7 @@ async def reject(
     rejection = Rejection(
         id=derived_id("rejection", event.topic, event.id),
         member=event.member,
-        statement=event.id,
+        statement=told_id(event.id),
         about=about if OUR_ID.fullmatch(about) else None,
         ground=ground,
         at=now,

@@ -17,7 +17,7 @@ from shared import telemetry
 from shared.aggregate import Aggregate
 from shared.clock import Clock
 from shared.contracts.registry import EventModel
-from shared.messaging.broker import client_options, consumer_broker
+from shared.messaging.broker import client_options, consumer_broker, readable_topics
 from shared.messaging.lane import Handlers, Lane
 from shared.messaging.metrics import LaneMetrics, RelayMetrics
 from shared.messaging.outlet import KafkaOutlet
@@ -92,6 +92,7 @@ class Runtime:
             self.parked,
             instance=self.settings.instance,
             connect=(lambda: consumer_broker(self.settings)) if self._kafka else None,
+            readable=lambda: readable_topics(self.settings),
             metrics=LaneMetrics(self.registry),
         )
 

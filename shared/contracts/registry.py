@@ -29,7 +29,7 @@ class EventModel(BaseModel):
 class Text(BaseModel):
     """A text in the two languages of the pages and mails."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     zh: str = Field(min_length=1, max_length=4000)
     en: str = Field(min_length=1, max_length=4000)

@@ -85,6 +85,16 @@ class _PatientBroker(KafkaBroker):
         return self.config.broker_config.builder
 
 
+async def readable_topics(settings: ServiceSettings) -> set[str]:
+    """The topics that are there and that we may read; raises what Kafka raises when it is away."""
+    consumer = AIOKafkaConsumer(**client_options(settings))
+    try:
+        await consumer.start()
+        return set(await consumer.topics())
+    finally:
+        await consumer.stop()
+
+
 def consumer_broker(settings: ServiceSettings) -> KafkaBroker:
     """A broker that only reads."""
     return _PatientBroker(

@@ -3,6 +3,7 @@
 Headers `ce_*`, `traceparent`, `content-type`; the value is bare JSON; the key is the aggregate id = `ce_subject`.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ VALUE_LIMIT = 1_048_576
 
 _MEMBER = r"(?P<member>[a-z][a-z0-9]{1,15})"
 _ID_LIMIT = 300
+_TELLABLE = re.compile(r"[A-Za-z0-9._:-]{1,120}", re.ASCII)
+_LONG_NUMBER = re.compile(r"[0-9]{9}")
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject")
 
@@ -103,6 +106,16 @@ def topic_pattern(template: str) -> re.Pattern[str]:
     return re.compile(
         "".join(_MEMBER if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", template))
     )
+
+
+def told_id(id_: str) -> str:
+    """An event's id as it may stand on a public topic or in a log: a stranger's own words become their digest.
+
+    Ids are the writer's choice, and a department might choose a name or an identity number.
+    """
+    if _TELLABLE.fullmatch(id_) and not _LONG_NUMBER.search(id_):
+        return id_
+    return f"sha256:{hashlib.sha256(id_.encode()).hexdigest()}"
 
 
 def writer(topic: str) -> str:

@@ -8,7 +8,7 @@ While the store or the broker is away the partition is held and nothing is parke
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from shared import telemetry
 from shared.contracts.registry import EventModel, stem
-from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head
+from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head, told_id
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import Parked
 from shared.store.collection import Unavailable
@@ -41,12 +41,13 @@ WIDTH = 16
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
 UNCOMMITTED_LIMIT = 5
+LOOK_SECONDS = 10.0
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """Reads `topics()` as the group `group`. `connect` makes a fresh consumer-only broker for each start."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, by name
         self,
         group: str,
         topics: Callable[[], Iterable[str]],
@@ -55,16 +56,19 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         *,
         instance: str = "",
         connect: Callable[[], KafkaBroker] | None = None,
+        readable: Callable[[], Awaitable[Set[str]]] | None = None,
         metrics: LaneMetrics | None = None,
         pause: float = 1.0,
     ) -> None:
         self.group, self._topics, self._parked, self._pause = group, topics, parked, pause
         self._by_type = {model.type: (model, handler) for model, handler in handlers.items()}
         self._stems = {stem(type_): type_ for type_ in self._by_type}
-        self._instance, self._connect = instance, connect
+        self._instance, self._connect, self._readable = instance, connect, readable
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._reading: tuple[str, ...] = ()
+        self._wished: tuple[str, ...] = ()
+        self._looked = 0.0
         self._rejoined = False
         self._standing: dict[str, set[str]] = {}
         self._turn = asyncio.Lock()
@@ -84,7 +88,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         """Subscribe to the topics as they are now; raises what Kafka raises when it is away."""
         if self._connect is None:
             return
-        self._reading = self.topics
+        self._choose(await self._readable() if self._readable is not None else set(self.topics))
+        if not self._reading:
+            raise ConnectionError(f"none of {', '.join(self._wished)} can be read yet")
         broker = self._connect()
         subscriber = broker.subscriber(
             *self._reading,
@@ -126,11 +132,25 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         """
         if self._subscriber is None or (consumer := self._subscriber.consumer) is None:
             return
-        missing = set(self._reading) - {partition.topic for partition in consumer.assignment()}
-        if self.topics != self._reading or (missing and not self._rejoined):
-            self._reading, self._rejoined = self.topics, True
+        before, missing = self._reading, set(self._reading) - {p.topic for p in consumer.assignment()}
+        if self.topics != self._wished or time.monotonic() - self._looked > LOOK_SECONDS:
+            try:
+                self._choose(await consumer.topics())
+            except KafkaError as exc:
+                log.warning("lane.not-looked", group=self.group, error=repr(exc))
+                return
+        if self._reading != before or (missing and not self._rejoined):
+            self._rejoined = True
             consumer.subscribe(topics=self._reading, listener=self)
             log.info("lane.follows", group=self.group, topics=self._reading)
+
+    def _choose(self, readable: Set[str]) -> None:
+        """Of the topics wanted, those that are there and that we may read: one that is not must not stop the others."""
+        self._wished, self._looked = self.topics, time.monotonic()
+        reading = tuple(topic for topic in self._wished if topic in readable)
+        if (left_out := set(self._wished) - set(reading)) and reading != self._reading:
+            log.error("lane.cannot-read", group=self.group, topics=sorted(left_out))
+        self._reading = reading
 
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that are ours now."""
@@ -273,7 +293,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
         with (
             telemetry.bind(head.trace),
-            structlog.contextvars.bound_contextvars(event_id=head.id, event_type=head.type, subject=head.subject),
+            structlog.contextvars.bound_contextvars(
+                event_id=told_id(head.id), event_type=head.type, subject=told_id(head.subject)
+            ),
             self._metrics.timed(head.type),
         ):
             await handler(event)
@@ -308,7 +330,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                     await self._parked.stand_still(topic, lock)
                     return handled
                 handled += 1
-        self._standing.get(topic, set()).discard(lock)
         log.info("lane.released", topic=topic, records=handled)
         return handled
 

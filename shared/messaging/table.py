@@ -32,6 +32,7 @@ class Table(Mapping[str, M], Generic[M]):
         self.model, self._key, self._on_change = model, key, on_change
         self._rows: dict[str, M] = {}
         self._names: dict[bytes, str] = {}
+        self._sequences: dict[bytes, int] = {}
 
     def __getitem__(self, key: str) -> M:
         return self._rows[key]
@@ -42,9 +43,11 @@ class Table(Mapping[str, M], Generic[M]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def put(self, subject: bytes, row: M) -> None:
-        """The row of a subject as it is from now on."""
-        name = self._key(row)
+    def put(self, subject: bytes, row: M, sequence: int = 0) -> None:
+        """The row of a subject as it is from now on. One that is older than what is known changes nothing."""
+        if sequence < self._sequences.get(subject, 0):
+            return
+        self._sequences[subject], name = sequence, self._key(row)
         if (before := self._names.get(subject)) is not None and before != name:
             self._rows.pop(before, None)
         self._names[subject], self._rows[name] = name, row
@@ -156,7 +159,7 @@ class TableReader:
         if record.value is None:
             table.remove(record.key or b"")
             return
-        table.put(record.key or b"", read(record, head, table.model).data)
+        table.put(record.key or b"", read(record, head, table.model).data, head.sequence or 0)
 
     async def release_due(self) -> int:
         """Try the bad rows that a person released; how many are good now."""

@@ -32,5 +32,5 @@ def derive(prefix: str, caller: Caller, key: str) -> str:
 
 def body_digest(model: BaseModel) -> str:
     """SHA-256 (hex) of a body as it was understood: key order and white space do not matter."""
-    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -26,7 +26,7 @@ def worked(city: RunningCity) -> RunningCity:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_idles_cheaply(worked: RunningCity, service: str) -> None:
     process = psutil.Process(worked.pid(service))
-    windows = []
+    windows: list[float] = []
     while len(windows) < WINDOWS and min(windows, default=100.0) >= CPU_LIMIT:  # a noisy box gets three tries
         windows.append(process.cpu_percent(WINDOW_SECONDS))
     assert min(windows) < CPU_LIMIT, f"{service} used {windows} % of a core"

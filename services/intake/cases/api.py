@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake import policy
 from services.intake.cases import commands, store
 from services.intake.cases.commands import Application, GivenFile
-from services.intake.cases.domain import Case, Decision, Outcome, Receipt, State
+from services.intake.cases.domain import AttachedFile, Case, Decision, Outcome, Receipt, State
 from services.intake.files.api import sent
 from services.intake.web import TheDesk
 from shared.caller import Caller
@@ -68,15 +68,27 @@ class CaseSummary(BaseModel):
         )
 
 
+class MaterialContent(BaseModel):
+    """What is there for a material: the applicant's file, or shared data."""
+
+    code: str
+    file: AttachedFile | None
+    data: dict[str, Any] | None
+
+
 class CaseView(CaseSummary):
-    """The whole case, for its applicant and its department."""
+    """The whole case, for its applicant and its department: all that an officer decides on."""
 
     form: dict[str, Any]
+    contents: list[MaterialContent]
     decision: Decision | None
 
     @classmethod
     def of(cls, case: Case) -> "CaseView":
-        return cls(**CaseSummary.of(case).model_dump(), form=case.form, decision=case.decision)
+        contents = [
+            MaterialContent(code=m.code, file=m.file, data=m.data) for m in case.materials if m.state == "there"
+        ]
+        return cls(**CaseSummary.of(case).model_dump(), form=case.form, contents=contents, decision=case.decision)
 
 
 class TimelineEntry(BaseModel):
@@ -183,7 +195,7 @@ async def material_file(case: str, code: str, caller: Reader, desk: TheDesk) -> 
     attached = next((m.file for m in found.materials if m.code == code), None)
     if attached is None:
         raise NotFound("There is no such file")
-    return sent(desk, await desk.files.get(attached.file))
+    return await sent(desk, await desk.files.get(attached.file))
 
 
 @router.post("/{case}/decision", summary="Decide, as an officer of the department")

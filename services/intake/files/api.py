@@ -62,10 +62,12 @@ async def download(id: str, caller: Uploader, desk: TheDesk) -> StreamingRespons
     file = await desk.files.find(id)
     if file is None or file.owner != caller.id:
         raise NotFound("There is no such file")
-    return sent(desk, file)
+    return await sent(desk, file)
 
 
-def sent(desk: TheDesk, file: File) -> StreamingResponse:
-    """The bytes, never shown as a page of ours."""
+async def sent(desk: TheDesk, file: File) -> StreamingResponse:
+    """The bytes, never shown as a page of ours; raises `NotFound` when the object store has lost them."""
+    if not await desk.objects.has(file.sha256):
+        raise NotFound("The file is no longer stored", code="file_gone")
     headers = {"Content-Disposition": "attachment", "Content-Length": str(file.size)}
     return StreamingResponse(desk.objects.get(file.sha256), media_type=file.media_type, headers=headers)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from services.intake.desk import Desk
 from services.intake.files.domain import SIGNATURES, File, looks_like
+from services.intake.files.store import Stored
 from shared.caller import Caller
 from shared.errors import Fault, Invalid
 from shared.ids import derived_id
@@ -15,9 +16,12 @@ async def upload(desk: Desk, caller: Caller, name: str, media_type: str, chunks:
     """Store the bytes under their digest. Raises `Invalid` for a kind we do not take, an empty or too large file."""
     if media_type not in SIGNATURES:
         raise Invalid("Files are PDF, JPEG or PNG", code="media_type_unknown")
-    stored = await desk.objects.put(chunks, desk.file_limit)
-    if not looks_like(media_type, stored.head):
-        raise Invalid(f"The file is not what it says, {media_type}", code="media_type_differs")
+
+    def check(came: Stored) -> None:
+        if not looks_like(media_type, came.head):
+            raise Invalid(f"The file is not what it says, {media_type}", code="media_type_differs")
+
+    stored = await desk.objects.put(chunks, desk.file_limit, check)
     file = File(
         id=derived_id("file", caller.id, stored.sha256),
         owner=caller.id,

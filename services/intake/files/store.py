@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -39,8 +39,11 @@ class Objects:
             LocalStore(Path(parsed.path), mkdir=True) if parsed.scheme == "file" else from_url(url)
         )
 
-    async def put(self, chunks: AsyncIterator[bytes], limit: int) -> Stored:
-        """Take a stream of at most `limit` bytes, visible under its digest once whole. Raises `TooLarge`."""
+    async def put(self, chunks: AsyncIterator[bytes], limit: int, check: Callable[[Stored], None]) -> Stored:
+        """Take a stream of at most `limit` bytes, visible under its digest once it is whole and checked.
+
+        Raises `TooLarge`, and what `check` raises; nothing is left then.
+        """
         incoming = f"incoming/{new_id('upload')}"
         digest, size, head = hashlib.sha256(), 0, b""
 
@@ -56,12 +59,22 @@ class Objects:
 
         try:
             await obstore.put_async(self._store, incoming, measured())
+            stored = Stored(digest.hexdigest(), size, head)
+            check(stored)
             await obstore.rename_async(self._store, incoming, _path(digest.hexdigest()))
         except BaseException:
             with contextlib.suppress(FileNotFoundError):  # it never got as far
                 await obstore.delete_async(self._store, incoming)
             raise
-        return Stored(digest.hexdigest(), size, head)
+        return stored
+
+    async def has(self, sha256: str) -> bool:
+        """Whether the object is there."""
+        try:
+            await obstore.head_async(self._store, _path(sha256))
+        except FileNotFoundError:
+            return False
+        return True
 
     async def get(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes under a digest, in chunks; raises `FileNotFoundError`."""

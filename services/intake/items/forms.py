@@ -8,6 +8,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from shared.errors import Fault
+from shared.keepable import unkeepable
 
 SHOWN = 50
 
@@ -42,7 +43,7 @@ def _unchecked_formats(schema: Any, at: str = "/form") -> list[Fault]:
 def form_faults(schema: dict[str, Any], form: dict[str, Any]) -> list[Fault]:
     """Everything that does not fit, by place and rule; values are not repeated, they may be personal."""
     faults = [_fault(error) for error in _validator(schema).iter_errors(form)]
-    return [*_unstorable(form), *sorted(faults, key=lambda f: (f.pointer, f.code))][:SHOWN]
+    return [*unkeepable(form, "/form"), *sorted(faults, key=lambda f: (f.pointer, f.code))][:SHOWN]
 
 
 def _validator(schema: dict[str, Any]) -> Draft202012Validator:
@@ -64,19 +65,3 @@ def _fault(error: ValidationError) -> Fault:
 
 def _pointer(root: str, path: list[Any]) -> str:
     return "".join([root, *(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)])
-
-
-def _unstorable(value: Any, at: str = "/form", depth: int = 0) -> list[Fault]:
-    """Field names that a document store takes for operators or paths, and nesting nobody means."""
-    if depth > 20:
-        return [Fault(at, "too-deep", "is nested too deeply")]
-    if isinstance(value, list):
-        return [fault for n, one in enumerate(value) for fault in _unstorable(one, f"{at}/{n}", depth + 1)]
-    if not isinstance(value, dict):
-        return []
-    bad = [
-        Fault(at, "bad-name", "has a field whose name starts with $ or holds a dot or a null character")
-        for name in value
-        if name.startswith("$") or "." in name or "\0" in name
-    ]
-    return bad + [f for name, one in value.items() for f in _unstorable(one, _pointer(at, [name]), depth + 1)]

@@ -16,6 +16,7 @@ from shared.contracts.department import QuestionAnswered
 from shared.contracts.intake import ItemPublished, MaterialWished
 from shared.contracts.registry import Text
 from shared.ids import derived_id
+from shared.keepable import unkeepable
 
 State = Literal["wished", "asked", "answered", "refused"]
 Ground = (
@@ -27,6 +28,7 @@ Ground = (
         "no-record",
         "incomplete-answer",
         "answer-too-large",
+        "unusable-answer",
     ]
 )
 
@@ -126,6 +128,8 @@ class Exchange(Aggregate):
             return "fields-not-granted"
         if not answer.found:
             return "no-record"
+        if unkeepable(answer.data):
+            return "unusable-answer"
         return None if set(self.fields) <= answer.data.keys() else "incomplete-answer"
 
     def _deliver(self, data: dict[str, Any], owner: str, now: datetime) -> Ground | None:

@@ -1,6 +1,7 @@
 """Intake in process: memory store, memory bus, a clock to set, and a city of two departments."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,9 @@ class IntakeTown:
     ) -> httpx.Response:
         self.keys += 1
         sent = {"Idempotency-Key": key or f"key-{self.keys}", **(headers or self.li_na())}
-        answer = await self.http.post("/cases", json=body, headers=sent)
+        answer = await self.http.post(
+            "/cases", content=json.dumps(body), headers=sent | {"Content-Type": "application/json"}
+        )
         await self.bus.settle()
         return answer
 

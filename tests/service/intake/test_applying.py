@@ -139,3 +139,23 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(town: IntakeT
     answer = await town.upload(b"%PDF-1.7" + b"0" * town.desk.file_limit)
     assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
     assert not [path for path in town.files.rglob("*") if path.is_file()]
+
+
+async def test_a_refused_upload_leaves_nothing(town: IntakeTown) -> None:
+    await town.upload(b"<html>", "application/pdf")
+    assert not [path for path in town.files.rglob("*") if path.is_file()]
+
+
+async def test_a_file_that_was_lost_is_told_as_gone(town: IntakeTown) -> None:
+    file = (await town.upload()).json()
+    (town.files / "sha256" / file["sha256"][:2] / file["sha256"]).unlink()
+    answer = await town.http.get(f"/files/{file['file']}", headers=town.li_na())
+    assert (answer.status_code, answer.json()["code"]) == (404, "file_gone")
+
+
+async def test_what_no_store_can_keep_is_a_fault(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    guide["form"] = {"type": "object"}
+    await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    found = await faults(town, await town.application(form={"a": 2**63, "b": ["\ud800"], "c": {"d.e": 1}}))
+    assert found == {("/form/a", "too-big"), ("/form/b/0", "not-unicode"), ("/form/c", "bad-name")}

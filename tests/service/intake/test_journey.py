@@ -151,3 +151,18 @@ async def test_the_timeline_shows_each_step_in_order(town: IntakeTown) -> None:
         "case-assigned",
     ]
     assert answer.json()[-1]["data"] is None, "what went to the department is not shown"
+
+
+async def test_an_officer_sees_the_shared_data_to_decide_on(town: IntakeTown) -> None:
+    case = str((await accepted(town))["case"])
+    shown = {one["code"]: one for one in (await town.show(case, town.officer()))["contents"]}
+    assert shown["social-insurance"]["data"] == {"months_paid": 20}
+    assert shown["identity-card"]["file"]["media_type"] == "application/pdf"
+
+
+async def test_a_departments_own_words_are_not_repeated_in_public(town: IntakeTown) -> None:
+    await decide(town, "case-" + "0" * 26, id_="decision-李娜-210299199003150024")
+    await decide(town, "case-" + "0" * 26, id_="decision-210299199003150024")
+    said = [rejection["statement"] for rejection in town.bus.said(intake.StatementRejected)]
+    assert len(said) == 2
+    assert all(one.startswith("sha256:") for one in said)

@@ -206,3 +206,12 @@ async def test_answers_go_to_intake_only(town: SharingTown, model: type[EventMod
     await town.answer(await town.wish(), **RECORD)
     await town.answer(await town.wish(), found=False)
     assert len(town.bus.said(model)) == len(town.bus.said(model, topic="sharing.to.intake")) == 1
+
+
+async def test_an_answer_no_store_can_keep_is_refused_and_the_applicant_is_asked(town: SharingTown) -> None:
+    exchange = await town.wish()
+    await town.answer(exchange, **RECORD | {"months_paid": 6222021234567890123456})
+    await stands(town, exchange, "refused", "unusable-answer")
+    assert town.told(AnswerDelivered) == []
+    [told] = town.told(AnswerRefused)
+    assert told["ground"] == "unusable-answer"

@@ -88,8 +88,12 @@ async def _prepared(runtime: Runtime) -> bool:
     return await runtime.store_fault() is None
 
 
-async def test_what_is_written_is_published_while_the_service_runs(office: Office) -> None:
+async def test_what_is_written_is_published_at_once_while_the_service_runs(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 60.0)
     async with _running(office):
+        await asyncio.sleep(0.02)
         await office.petitions.add(Petition.file("petition-1", office.clock.now()))
         await eventually(lambda: _said(office, PetitionFiled), within=2.0, every=0.002)
 

@@ -101,6 +101,7 @@ def test_header_names_are_read_whatever_their_case() -> None:
         (_record(ce_sequence=b"9" * 5000), "bad-sequence", "positive"),
         (_record("petitions.east"), "wrong-topic", "{office}.petitions"),
         (_record("a.b.petitions"), "wrong-topic", "{office}.petitions"),
+        (_record("east.petitions.late"), "wrong-topic", "{office}.petitions"),
         (_record(value=None), "no-value", "no value"),
         (_record(value=b""), "wrong-shape", "json_invalid"),
         (_record(value=b"not json"), "wrong-shape", "json_invalid"),

@@ -184,6 +184,17 @@ async def test_a_letter_that_comes_while_others_are_forgotten_keeps_its_day(
     assert await _letters(letters) == [True, False, False, False]
 
 
+async def test_a_petition_whose_marks_were_put_back_goes_on_without_its_forgotten_letters(
+    relay: Relay, letters: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    clock.forward(PERSONAL_RETENTION)
+    await relay.forget()
+    broker.taken = []
+    await letters.collection.update({"_id": "petition-1"}, {"$set": {"sent": 0, "pending": 3}})
+    assert await relay.sweep() == 3
+    assert broker.ids() == ["petition-1:1"]
+
+
 # -- replay ------------------------------------------------------------------------------------------------
 
 

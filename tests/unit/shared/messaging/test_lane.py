@@ -137,9 +137,14 @@ async def test_not_more_than_sixteen_keys_are_handled_at_once(
 async def test_one_key_on_two_topics_is_two_keys(
     lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
 ) -> None:
-    office.refuse["a:1"] = ValueError("no")
-    assert await lane.handle([write("a:1"), write("a:2", topic=OUT)])
-    assert office.done == ["a:2"]
+    office.refuse["a:1"], office.slow["a:1"] = ValueError("no"), asyncio.Event()
+    batch = asyncio.create_task(lane.handle([write("a:1"), write("a:2", topic=OUT)]))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert office.done == ["a:2"], "it does not wait for the other topic"
+    office.slow["a:1"].set()
+    assert await batch
+    assert await _reasons(parked) == {"a": ["failed"]}
 
 
 async def test_a_type_that_nobody_handles_is_skipped(

@@ -224,10 +224,10 @@ async def test_after_a_failure_the_producer_is_built_anew_before_anything_else_i
 async def test_while_the_broker_is_away_everything_waits_and_then_goes_out_at_once(
     relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 60.0)
     broker.away = True
     await _file(petitions, clock, "petition-1", answers=1)
     assert [await relay.sweep() for _ in range(2)] == [0, 0]
-    monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 60.0)
     await _file(petitions, clock, "petition-2", answers=1)
     assert await relay.sweep() == 0
     broker.away = False
@@ -278,6 +278,25 @@ async def test_a_write_is_published_at_once_and_a_write_elsewhere_within_the_swe
     await _file(elsewhere, clock, "petition-2")
     assert not await _taken(broker, 2)
     await eventually(lambda: _taken(broker, 2), within=2.0, every=0.01)
+    running.cancel()
+
+
+async def test_what_lands_late_is_marked_at_once(
+    database: MemoryDatabase, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 0.01)
+    broker.waiting["petition-1"] = asyncio.Event()
+    petitions: Petitions = Repository(database, "petitions", Petition)
+    await _file(petitions, clock, "petition-1")
+    running = asyncio.create_task(relay_over(petitions, broker, database, clock).run())
+    await asyncio.sleep(0.05)
+    broker.waiting["petition-1"].set()
+
+    async def marked() -> bool:
+        return await _marks(petitions, "petition-1") == (1, 1, 0)
+
+    await eventually(marked, within=2.0, every=0.005)
     running.cancel()
 
 

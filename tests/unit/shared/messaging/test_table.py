@@ -149,6 +149,14 @@ async def test_a_reader_that_starts_again_clears_nothing_that_is_still_bad(
     assert await parked.count() == 0
 
 
+async def test_a_reader_that_starts_after_compaction_clears_what_its_forerunner_parked(
+    reader: TableReader, parked: Parked, row: Write, offices: Table[OfficeListed]
+) -> None:
+    await _feed(reader, row("east", None))
+    await _feed(TableReader([offices], parked), row("east", 5))
+    assert await parked.count() == 0
+
+
 async def test_a_store_that_is_away_delays_the_bad_row_and_loses_nothing(
     reader: TableReader,
     offices: Table[OfficeListed],
@@ -211,3 +219,11 @@ async def test_a_table_is_relied_on_when_it_is_caught_up(offices: Table[OfficeLi
     assert reader.fault() == f"{TOPIC}: not caught up yet"
     reader.ready.set()
     assert reader.fault() is None
+
+
+async def test_an_older_row_that_comes_late_changes_nothing(
+    reader: TableReader, offices: Table[OfficeListed], row: Write
+) -> None:
+    older, newer = row("east", 1), row("east", 2)
+    await _feed(reader, newer, older)
+    assert offices["east"].floor == 2

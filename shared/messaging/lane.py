@@ -69,6 +69,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._reading: tuple[str, ...] = ()
         self._wished: tuple[str, ...] = ()
         self._looked = 0.0
+        self._life = 0
         self._rejoined = False
         self._standing: dict[str, set[str]] = {}
         self._turn = asyncio.Lock()
@@ -95,7 +96,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         subscriber = broker.subscriber(
             *self._reading,
             group_id=self.group,
-            group_instance_id=f"{self.group}-{self._instance}".replace(":", "-"),
+            group_instance_id=f"{self.group}-{self._instance}-{self._life}".replace(":", "-"),
             batch=True,
             max_records=BATCH,
             batch_timeout_ms=POLL_MS,
@@ -112,7 +113,9 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         subscriber(self._consume)
         try:
             await broker.start()
-        except BaseException:
+        except BaseException as exc:
+            if "unsubscribed topic" in str(exc):  # the assignment of a former life, with a topic we lost: be another
+                self._life += 1
             await broker.stop()
             raise
         self._broker, self._subscriber, self._uncommitted, self._rejoined = broker, subscriber, 0, False

@@ -5,7 +5,15 @@ import uuid
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
+from deploy.kafka.apply import apply
 from deploy.local.trouble import Trouble
 from tests.city.running import RunningCity, until
 
@@ -123,3 +131,25 @@ def test_an_officer_decides_through_the_api(city: RunningCity) -> None:
         assert city.case(case)["state"] == "completed"
         with pytest.raises(Trouble, match="404"):
             city.officer("hrss").get("intake", f"/cases/{case}")
+
+
+def test_a_department_that_lost_its_topic_stops_nobody(city: RunningCity) -> None:
+    """Somebody took the rights on one topic away, and a reader is killed: the others' cases go on."""
+    admin = city.city.platform.broker.admin()
+    right = AclBindingFilter(
+        ResourceType.TOPIC,
+        "court.out",
+        ResourcePatternType.LITERAL,
+        "User:intake",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )
+    assert admin.delete_acls([right])[right].result(20)
+    try:
+        city.kill("intake")
+        until(city.all_running, within=60, what="intake is ready without the topic")
+        case = city.apply()["case"]
+        city.reaches(case, "completed", within=60)
+    finally:
+        apply(admin, city.city.declared, city.city.platform.secrets)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.local.client import Network
@@ -91,5 +92,5 @@ def table(found: list[Hop]) -> Table:
     shown.add_column("what")
     for hop in found:
         since = (hop.at - found[0].at).total_seconds() * 1000
-        shown.add_row(f"{since:.0f}", f"{hop.at.astimezone():%H:%M:%S.%f}"[:-3], hop.who, hop.what)
+        shown.add_row(f"{since:.0f}", f"{hop.at.astimezone():%H:%M:%S.%f}"[:-3], escape(hop.who), escape(hop.what))
     return shown

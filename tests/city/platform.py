@@ -2,27 +2,37 @@
 
 import asyncio
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
+from deploy.kafka.declared import ADMIN
 from deploy.local.city import City
 from deploy.local.report import SilentReport
 from deploy.local.settings import ROOT, Settings
 from shared.settings import ServiceSettings
 from shared.store.mongo import MongoDatabase
-from tests.city.conftest import free_ports
 from tests.city.office import Office, office_settings
 
 PORTS = ("kafka", "kafka_controller", "store", "mailbox", "smtp", "supervisor")
@@ -43,24 +53,37 @@ class Ground:
         admin.create_topics([new])[name].result(15)
         return name
 
+    def allow(self, member: str, topic: str) -> None:
+        """From now on the member may read the topic."""
+        right = AclBinding(*_reading(member, topic))
+        admin = self.city.platform.broker.admin()
+        admin.create_acls([right])[right].result(15)
+
+    def forbid(self, member: str, topic: str) -> None:
+        """From now on it may not."""
+        rights = AclBindingFilter(*_reading(member, topic))
+        admin = self.city.platform.broker.admin()
+        admin.delete_acls([rights])[rights].result(15)
+
     def producer(self, **config: Any) -> Producer:
         """A client that is not ours."""
         return Producer(self.city.platform.broker.client() | config)
 
-    def settings(self, instance: str = "one") -> ServiceSettings:
+    def settings(self, instance: str = "one", *, member: str = ADMIN) -> ServiceSettings:
+        """Settings of a service that is the super user, or with a member's own groups and rights."""
         broker = self.city.platform.broker
         return office_settings(
-            self.service,
+            self.service if member == ADMIN else member,
             instance=f"127.0.0.1:{instance}",
             kafka_bootstrap=broker.bootstrap,
-            kafka_username="admin",
-            kafka_password=broker.password,
+            kafka_username=member,
+            kafka_password=self.city.platform.secrets[member],
             mongo_uri=self.city.platform.store.uri,
             mongo_database=self.service,
         )
 
-    def database(self) -> MongoDatabase:
-        return MongoDatabase(self.city.platform.store.uri, self.service)
+    def database(self, suffix: str = "") -> MongoDatabase:
+        return MongoDatabase(self.city.platform.store.uri, self.service + suffix)
 
     def office(self, instance: str = "one", *, reading: tuple[str, ...] = ()) -> Office:
         """A service in this process, not yet running."""
@@ -117,18 +140,39 @@ class Ground:
             os.kill(pid, signal.SIGCONT)
 
 
+def _reading(member: str, topic: str) -> tuple[Any, ...]:
+    where = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL)
+    return *where, f"User:{member}", "*", AclOperation.READ, AclPermissionType.ALLOW
+
+
+def _ports() -> dict[str, int]:
+    """Free ports outside the range from which the system takes the near end of connections.
+
+    Inside it, somebody's connection may take the port of a broker that was killed, and it never comes back.
+    """
+    names, found = iter(PORTS), {}
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            if (name := next(names, None)) is None:
+                break
+            found[f"{name}_port"] = port
+    return found
+
+
 @pytest.fixture(scope="module")
 def platform() -> Iterator[City]:
     """Kafka and the store as processes, which can be killed: started for one module and stopped after it."""
     state = ROOT / ".tongban" / f"test-kernel-{os.getpid()}"
     settings = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
-    city = City(Settings.model_validate(settings | free_ports(*PORTS)))
+    city = City(Settings.model_validate(settings | _ports()))
     try:
         city.up(SilentReport(), only_platform=True)
         yield city
     finally:
         city.down(SilentReport())
-        shutil.rmtree(state)
+        if "TONGBAN_KEEP" not in os.environ:
+            shutil.rmtree(state)
 
 
 @pytest.fixture

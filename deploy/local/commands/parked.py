@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.local.city import City
@@ -50,11 +51,11 @@ def list_keys() -> None:
         shown.add_row(
             service,
             key["topic"],
-            key["key"],
+            escape(key["key"]),  # strangers' words: never Rich's markup
             str(key["records"]),
             f"{since:%m-%d %H:%M:%S}",
             reason,
-            key["error"][:120],
+            escape(key["error"][:120]),
         )
     screen.print(shown if found else "Nothing is parked.")
 
@@ -74,7 +75,7 @@ def show(
     for one in network.get(_checked(service), "/ops/parked/records", topic=topic, key=key, values=values):
         screen.rule(f"{one['topic']}-{one['partition']} @ {one['offset']}")
         for name in ("type", "reason", "error", "size", "sha256", "parked_at", "attempts"):
-            screen.print(f"[dim]{name:<10}[/] {one[name]}", highlight=False)
+            screen.print(f"[dim]{name:<10}[/] {escape(str(one[name]))}", highlight=False)
         if one["traceback"]:
             screen.print(one["traceback"], highlight=False, markup=False)
         if one["value"] is not None:

@@ -49,7 +49,8 @@ def _to_start() -> City:
     city, asked = City.here(), load()
     if not city.running():
         return City(asked)
-    changed = [n for n in asked.model_fields_set - {"state"} if getattr(asked, n) != getattr(city.settings, n)]
+    named = asked.model_fields_set - {"state"} - (set() if asked.outside_broker else {"kafka_bootstrap"})
+    changed = [name for name in named if getattr(asked, name) != getattr(city.settings, name)]
     if changed:
         names = ", ".join(f"TONGBAN_{name.upper()}" for name in sorted(changed))
         raise Trouble(f"The city is running with another {names}: tongban down first")

@@ -3,7 +3,7 @@
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, client_id
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
-from shared.errors import Conflict, Fault, Invalid, NotFound
+from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from shared.store import AlreadyThere, DuplicateKey
 
 
@@ -13,6 +13,7 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
     Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name.
     """
     known = await desk.people.find(id_)
+    PreconditionFailed.unless_current(version, known.v if known else 0)
     post = wish.post
     faults = await _place_faults(desk, post.organisation if post else None, post.division if post else None, "/post")
     if known is None and wish.password is None:
@@ -48,6 +49,7 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     """Open a program's account or revise it; the same wish again changes nothing. Raises `Invalid`."""
     id_ = client_id(code)
     known = await desk.clients.find(id_)
+    PreconditionFailed.unless_current(version, known.v if known else 0)
     secret_hash = known.secret_hash if known and wish.kind != "application" else None
     faults = await _place_faults(desk, wish.organisation, wish.division, "")
     if code.startswith("person-"):  # both are the `sub` of a token

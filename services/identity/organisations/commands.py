@@ -9,12 +9,14 @@ from services.identity.organisations.domain import (
     organisation_id,
 )
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
-from shared.errors import Fault, Invalid
+from shared.errors import Fault, Invalid, PreconditionFailed
 from shared.store import AlreadyThere
 
 
 async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> Division:
-    """Put a division's row in force. Raises `Invalid` with every fault."""
+    """Put a division's row in force. Raises `Invalid` with every fault, `PreconditionFailed`."""
+    known = await desk.divisions.find(division_id(row.code))
+    PreconditionFailed.unless_current(version, known.v if known else 0)
     above = None if row.parent is None else await desk.divisions.find(division_id(row.parent))
     if faults := division_faults(row, above.row if above else None):
         raise Invalid("The division does not fit into the tree", faults=tuple(faults))
@@ -28,7 +30,12 @@ async def publish_division(desk: Desk, row: DivisionPublished, version: int | No
 
 
 async def publish_organisation(desk: Desk, row: OrganisationPublished, version: int | None) -> Organisation:
-    """Put an organisation's row in force. Raises `Invalid` with every fault, also where a duty is another's."""
+    """Put an organisation's row in force. Raises `Invalid` with every fault, also where a duty is another's.
+
+    A version that is not the current one raises `PreconditionFailed` before any duty is claimed.
+    """
+    before = await desk.organisations.find(organisation_id(row.code))
+    PreconditionFailed.unless_current(version, before.v if before else 0)
     faults = []
     if await desk.divisions.find(division_id(row.division)) is None:
         faults.append(Fault("/division", "unknown_division", "there is no such division"))
@@ -37,7 +44,6 @@ async def publish_organisation(desk: Desk, row: OrganisationPublished, version: 
         for duty in claimed:
             await desk.duties.release(duty, row.code)
         raise Invalid("The organisation cannot be published", faults=(*faults, *taken))
-    before = await desk.organisations.find(organisation_id(row.code))
     organisation = await _publish(desk, row, version)
     for duty in _duties(before.row if before else None).keys() - _duties(row).keys():
         await desk.duties.release(duty, row.code)

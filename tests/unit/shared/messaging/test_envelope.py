@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from shared.messaging.envelope import VALUE_LIMIT, Record, Unreadable, headers, read, read_head, topic_pattern, writer
+from shared.messaging.envelope import (
+    VALUE_LIMIT,
+    Record,
+    Unreadable,
+    headers,
+    read,
+    read_head,
+    told_id,
+    topic_pattern,
+    writer,
+)
 from tests.petitions import OfficeListed, PetitionFiled
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 5_000, tzinfo=UTC)
@@ -158,6 +168,17 @@ def test_what_we_write_we_can_read() -> None:
     record = Record("petitions.offices", 0, 0, b"petition-1", pairs, b'{"code": "east", "floor": 3}')
     event = _read(record, OfficeListed)
     assert (event.time, event.sequence, event.data.floor) == (NOON, 1, 3)
+
+
+@pytest.mark.parametrize("id_", ["petition-1:3", "case-01jd3v8k2m:12", "exchange-7f_a", "8f14e45f-ceea-467a"])
+def test_an_id_that_says_nothing_may_be_repeated(id_: str) -> None:
+    assert told_id(id_) == id_
+
+
+@pytest.mark.parametrize("id_", ["李娜", "Li Na", "210202199001011234", "id-210202199", "x" * 121, "a\nb", "a@b", ""])
+def test_an_id_that_may_be_somebodys_name_or_number_is_told_by_its_digest(id_: str) -> None:
+    assert told_id(id_).startswith("sha256:")
+    assert told_id(id_) == told_id(id_) != told_id(id_ + "1")
 
 
 def test_what_must_stay_in_order_is_the_key_or_the_record_alone() -> None:

@@ -64,6 +64,16 @@ async def test_the_last_row_of_each_subject_is_there(
     assert "north" not in offices
 
 
+async def test_a_row_that_comes_late_a_second_time_changes_nothing(
+    reader: TableReader, offices: Table[OfficeListed], row: Write
+) -> None:
+    """Two relays at once, or a replay beside one, may write an older row behind a newer one."""
+    await _feed(reader, row("east", 3, ce_sequence=b"7"), row("east", 1, ce_sequence=b"6"))
+    assert _floors(offices) == {"east": 3}
+    await _feed(reader, row("east", 4, ce_sequence=b"7"), row("east", 5, ce_sequence=b"8"))
+    assert _floors(offices) == {"east": 5}
+
+
 async def test_a_tombstone_takes_the_row_away(reader: TableReader, offices: Table[OfficeListed], row: Write) -> None:
     await _feed(reader, row("east"), row("west"), Record(TOPIC, 0, 8, b"office-east", [], None))
     assert _floors(offices) == {"west": 1}

@@ -3,7 +3,8 @@
 A document is the aggregate's state beside the kernel's own fields: `v` (changes), `seq` (last journal
 entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the relay last caught up),
 `journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data),
-`change` (names the last change: its writer knows it again).
+`birth` and `change` (name the insert and the last change: their writer knows them again when the driver sent
+them twice and heard of the second only).
 """
 
 import asyncio
@@ -139,6 +140,7 @@ class Repository(Generic[A]):
         document = {k: v for k, v in _state(aggregate).items() if k != "wake_at" or v is not None}
         document |= {"_id": aggregate.id, "v": 1, "seq": len(recorded), "sent": 0, "pending": len(recorded)}
         document["journal"] = self._entries(recorded, 0)
+        document["birth"] = secrets.token_hex(8)
         document["heard"] = {_heard_key(cause): cause.sequence} if cause and cause.sequence is not None else {}
         document["seen"] = [f"{cause.topic}/{cause.id}"] if cause and cause.sequence is None else []
         if any(r.forgets for r in recorded):
@@ -146,7 +148,9 @@ class Repository(Generic[A]):
         try:
             await self.collection.insert(document)
         except DuplicateKey as exc:
-            raise AlreadyThere(aggregate.id) from exc
+            there = await self.collection.get(aggregate.id, without=("journal",))
+            if there is None or there.get("birth") != document["birth"]:
+                raise AlreadyThere(aggregate.id) from exc
         aggregate.v, aggregate.seq = 1, len(recorded)
         self._on_write(aggregate)
 
@@ -185,7 +189,7 @@ class Repository(Generic[A]):
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
-            if document.get("change") == name:  # the driver sent it twice, and heard of the second only
+            if document.get("change") == name:
                 self._on_write(aggregate)
                 return aggregate
             if cause is not None and has_heard(document, cause):

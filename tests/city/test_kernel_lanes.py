@@ -134,6 +134,19 @@ async def _held(office: Office) -> bool:
     return "held" in (await office.runtime.lanes_fault() or "")
 
 
+async def test_a_batch_that_was_held_comes_again_when_what_it_needs_is_back(ground: Ground) -> None:
+    topic = ground.topic()
+    office = ground.office(reading=(topic,))
+    office.away = True
+    async with ground.running(office):
+        await office.file(ground.service, "p1", answers=1)
+        await eventually(lambda: _held(office), within=SOON)
+        office.away = False
+        await _all_heard(office, 2)
+        assert await office.runtime.lanes_fault() is None
+    await _in_order(ground.office())
+
+
 async def test_a_new_topic_is_read_without_losing_the_old_one(ground: Ground) -> None:
     topics = [ground.topic()]
     office = Office(ground.settings(), ground.database(), topics)

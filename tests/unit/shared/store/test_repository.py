@@ -9,6 +9,7 @@ import pytest
 
 from shared import telemetry
 from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.store.collection import Document
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import PERSONAL_RETENTION, AlreadyThere, Contention, Repository
 from shared.testing.clock import FakeClock
@@ -144,6 +145,23 @@ async def test_a_write_whose_answer_was_lost_is_known_again(
     changed = await petitions.change("petition-1", lambda p: p.answer("once", clock.now()))
     assert (changed.v, changed.answers) == (2, ["once"])
     assert len(await petitions.journal("petition-1")) == 2
+
+
+async def test_an_insert_whose_answer_was_lost_is_known_again(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = petitions.collection.insert
+
+    async def sent_twice(document: Document) -> None:
+        await insert(document)
+        await insert(document)
+
+    monkeypatch.setattr(petitions.collection, "insert", sent_twice)
+    petition = Petition.file("petition-2", clock.now())
+    await petitions.add(petition)
+    assert (petition.v, petition.seq) == (1, 1)
+    with pytest.raises(AlreadyThere):
+        await petitions.add(Petition.file("petition-2", clock.now()))
 
 
 async def test_whoever_is_always_too_slow_is_told_in_the_end(

@@ -15,16 +15,16 @@ def unkeepable(value: Any, at: str = "", depth: int = 0) -> list[Fault]:
     nesting nobody means.
     """
     if depth > DEEPEST:
-        return [Fault(at, "too-deep", "is nested too deeply")]
+        return [Fault(at, "too_deep", "is nested too deeply")]
     if isinstance(value, dict):
         named = [f for name, one in value.items() for f in unkeepable(one, f"{at}/{_escaped(name)}", depth + 1)]
-        return [Fault(at, "bad-name", "has a field with a name that cannot be kept")] * any(map(_bad, value)) + named
+        return [Fault(at, "bad_name", "has a field with a name that cannot be kept")] * any(map(_bad, value)) + named
     if isinstance(value, list):
         return [fault for n, one in enumerate(value) for fault in unkeepable(one, f"{at}/{n}", depth + 1)]
     if isinstance(value, str) and not _is_unicode(value):
-        return [Fault(at, "not-unicode", "is not Unicode text")]
+        return [Fault(at, "not_unicode", "is not Unicode text")]
     if isinstance(value, int) and not -LARGEST <= value < LARGEST:
-        return [Fault(at, "too-big", "is a whole number of more than 64 bits")]
+        return [Fault(at, "too_big", "is a whole number of more than 64 bits")]
     return []
 
 

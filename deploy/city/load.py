@@ -23,13 +23,12 @@ GRACE_SECONDS = 3.0
 """How long after a refusal: what needs the refused thing would wait in vain."""
 PAUSE_SECONDS = 0.1
 NOT_SEEN_YET = frozenset({
-    "unknown_organisation", "unknown-organisation", "unknown_division", "not-its-duty", "not-its-item", "unknown",
+    "unknown_organisation", "unknown_division", "not_its_duty", "not_its_item", "unknown",
     "token_invalid",
 })  # fmt: skip
 """What a service says that has not read a row yet. The files agree with each other, so it is not their fault."""
 
-Outcome = Literal["created", "changed", "unchanged", "kept"]
-"""`kept`: taken, and the service does not say whether anything changed."""
+Outcome = Literal["created", "changed", "unchanged"]
 
 
 @dataclass
@@ -160,9 +159,8 @@ def _may_change(answer: httpx.Response | str) -> bool:
 
 
 def _outcome(answer: httpx.Response) -> Outcome:
-    changed = answer.headers.get("Tongban-Changed")
-    if changed != "true":
-        return "kept" if changed is None else "unchanged"
+    if answer.headers.get("Tongban-Changed") != "true":
+        return "unchanged"
     return "created" if answer.headers.get("ETag") == '"1"' else "changed"
 
 

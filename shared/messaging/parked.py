@@ -2,6 +2,8 @@
 
 One document per record, so that a 10 MB record and its followers fit. A key is parked while it has records
 here; later records of the key join it. `release` marks a key to be tried again by the lane that owns it.
+A record that was given up stays as an empty document: a table that reads its topic again from the beginning
+must not park it anew, and who gave up what can be seen later.
 """
 
 import base64
@@ -15,7 +17,7 @@ from pydantic import BaseModel
 
 from shared.clock import Clock
 from shared.messaging.envelope import Record, Unreadable
-from shared.store.collection import Collection, Document, DuplicateKey, Index
+from shared.store.collection import Collection, Document, DuplicateKey, Filter, Index, Update
 
 STORED_LIMIT = 12_000_000
 """Bytes of a value that are kept. A longer one keeps its digest and place on the topic, and cannot be retried."""
@@ -96,28 +98,29 @@ class Parked:
             "parked_at": self._clock.now(),
             "attempts": 1 if error is not None else 0,
             "releasing": False,
+            "dropped": False,
         }
         try:
             await self._c.insert(document)
-        except DuplicateKey:  # redelivered after a crash between parking and commit
+        except DuplicateKey:  # redelivered after a crash between parking and commit, or given up before
             return
 
     async def locks(self, topic: str) -> set[str]:
         """The locks that stand still on a topic."""
-        return {d["lock"] for d in await self._c.find({"topic": topic}, only=("lock",), limit=100_000)}
+        return {d["lock"] for d in await self._c.find({"topic": topic, **_WAITS}, only=("lock",), limit=100_000)}
 
     async def stands(self, topic: str, lock: str) -> bool:
         """Whether the key stands still."""
-        return await self._c.count({"topic": topic, "lock": lock}) > 0
+        return await self._c.count({"topic": topic, "lock": lock, **_WAITS}) > 0
 
     async def count(self) -> int:
         """How many records wait."""
-        return await self._c.count({})
+        return await self._c.count(_WAITS)
 
     async def keys(self) -> list[ParkedKey]:
         """The keys that stand still, the longest first."""
         found: dict[tuple[str, str], ParkedKey] = {}
-        for d in await self._c.find({}, sort=[("parked_at", 1), ("offset", 1)], limit=10_000, only=_SUMMARY):
+        for d in await self._c.find(_WAITS, sort=[("parked_at", 1), ("offset", 1)], limit=10_000, only=_SUMMARY):
             at = (d["topic"], d["lock"])
             if at in found:
                 found[at].records += 1
@@ -134,17 +137,18 @@ class Parked:
     async def show(self, topic: str, lock: str, *, values: bool = False) -> list[ParkedRecord]:
         """The records of a key in order, with their bytes if wanted."""
         only = () if values else _SHOWN
-        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=1000, only=only)
+        key = {"topic": topic, "lock": lock, **_WAITS}
+        found = await self._c.find(key, sort=[("offset", 1)], limit=1000, only=only)
         return [_shown(d) for d in found]
 
     async def release(self, topic: str, lock: str) -> int:
         """Mark the key to be tried again; how many records that concerns."""
-        ids = [d["_id"] for d in await self._c.find({"topic": topic, "lock": lock}, only=("_id",), limit=100_000)]
-        return await self._c.update_each([({"_id": id_}, {"$set": {"releasing": True}}) for id_ in ids])
+        return await self._mark(topic, lock, {"$set": {"releasing": True}})
 
     async def drop(self, topic: str, lock: str) -> int:
         """Give the key's records up for good; how many."""
-        return await self._c.delete({"topic": topic, "lock": lock})
+        given_up = {"dropped": True, "dropped_at": self._clock.now(), "releasing": False, "value": None, "headers": []}
+        return await self._mark(topic, lock, {"$set": given_up})
 
     async def releasing(self) -> list[tuple[str, str, int]]:
         """Topic, lock and partition of the keys that are to be tried again."""
@@ -153,7 +157,8 @@ class Parked:
 
     async def records(self, topic: str, lock: str, limit: int = 50) -> list[Record | None]:
         """The key's first records in order; `None` for one whose bytes were too many to keep."""
-        found = await self._c.find({"topic": topic, "lock": lock}, sort=[("offset", 1)], limit=limit)
+        key = {"topic": topic, "lock": lock, **_WAITS}
+        found = await self._c.find(key, sort=[("offset", 1)], limit=limit)
         return [None if d["value"] is None and not d["empty"] else _record(d) for d in found]
 
     async def done(self, record: Record) -> None:
@@ -174,10 +179,14 @@ class Parked:
 
     async def stand_still(self, topic: str, lock: str) -> None:
         """Take the wish to try again back."""
-        waiting = await self._c.find({"topic": topic, "lock": lock}, only=("_id",), limit=100_000)
-        await self._c.update_each([({"_id": d["_id"]}, {"$set": {"releasing": False}}) for d in waiting])
+        await self._mark(topic, lock, {"$set": {"releasing": False}})
+
+    async def _mark(self, topic: str, lock: str, update: Update) -> int:
+        waiting = await self._c.find({"topic": topic, "lock": lock, **_WAITS}, only=("_id",), limit=100_000)
+        return await self._c.update_each([({"_id": d["_id"]}, update) for d in waiting])
 
 
+_WAITS: Filter = {"dropped": False}
 _SHOWN: Sequence[str] = ("lock", *(set(ParkedRecord.model_fields) - {"id", "key", "value"}))
 _SUMMARY: Sequence[str] = ("topic", "lock", "reason", "error", "type", "parked_at", "releasing")
 

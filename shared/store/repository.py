@@ -154,6 +154,27 @@ class Repository(Generic[A]):
         aggregate.v, aggregate.seq = 1, len(recorded)
         self._on_write(aggregate)
 
+    async def put(self, new: A, revise: Callable[[A], R], *, version: int | None = None) -> tuple[A, bool]:
+        """Insert `new`, or `revise` the one that is there; the aggregate and whether anything changed.
+
+        With `version`, what is there has to be of that version. Raises what `change` raises: `NotFound` means that
+        not the id is taken but a value that another document has to itself.
+        """
+        if version is None:
+            try:
+                await self.add(new)
+                return new, True
+            except AlreadyThere:
+                pass
+        found: list[int] = []
+
+        def noting(aggregate: A) -> None:
+            found.append(aggregate.v)
+            revise(aggregate)
+
+        revised = await self.change(new.id, noting, version=version)
+        return revised, revised.v != found[-1]
+
     async def find(self, id_: str) -> A | None:
         """The aggregate, or None."""
         document = await self.collection.get(id_, without=("journal",))

@@ -3,14 +3,21 @@
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Response
 
+from shared.aggregate import Aggregate
 from shared.errors import PreconditionFailed
 
 
 def etag(version: int) -> str:
     """The strong validator of a version: `"7"`, quotes included."""
     return f'"{version}"'
+
+
+def tell_kept(response: Response, aggregate: Aggregate, changed: bool) -> None:
+    """The headers of an answer to PUT: `ETag` of what is kept now, `Tongban-Changed` whether this made it so."""
+    response.headers["ETag"] = etag(aggregate.v)
+    response.headers["Tongban-Changed"] = "true" if changed else "false"
 
 
 # A coroutine, though it awaits nothing: FastAPI takes a plain function to a thread, which costs more than its work.

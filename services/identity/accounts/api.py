@@ -11,7 +11,7 @@ from services.identity.accounts.domain import CLIENT_PATTERN, PERSON_PATTERN, Cl
 from services.identity.web import Operator, TheDesk
 from shared.caller import Caller, Kind
 from shared.web.authentication import requires
-from shared.web.preconditions import IfMatch, etag
+from shared.web.preconditions import IfMatch, tell_kept
 
 router = APIRouter(tags=["accounts"])
 
@@ -44,8 +44,8 @@ async def keep_person(
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    person = await commands.keep_person(desk, id, wish, expected)
-    response.headers["ETag"] = etag(person.v)
+    person, changed = await commands.keep_person(desk, id, wish, expected)
+    tell_kept(response, person, changed)
     post = person.post
     return Account(
         id=id,
@@ -64,8 +64,8 @@ async def keep_client(
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    client = await commands.keep_client(desk, code, wish, expected)
-    response.headers["ETag"] = etag(client.v)
+    client, changed = await commands.keep_client(desk, code, wish, expected)
+    tell_kept(response, client, changed)
     return Account(id=code, kind=client.kind, organisation=client.organisation, division=client.division)
 
 

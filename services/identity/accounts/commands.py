@@ -4,11 +4,11 @@ from services.identity.accounts.domain import Client, ClientWish, Person, Person
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
-from shared.store import AlreadyThere, DuplicateKey
+from shared.store import DuplicateKey
 
 
-async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> Person:
-    """Open a person's account or revise it; the same wish again changes nothing.
+async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> tuple[Person, bool]:
+    """Open a person's account or revise it; the account and whether anything changed.
 
     Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name.
     """
@@ -23,30 +23,16 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
     password_hash = known.password_hash if known else ""
     if wish.password is not None:
         password_hash = await desk.passwords.kept_or_new(password_hash or None, wish.password.get_secret_value())
+    now, person = desk.clock.now(), Person(id=id_, password_hash=password_hash, **wish.model_dump(exclude={"password"}))
+    person.open(now)
     try:
-        return await _kept_person(desk, id_, wish, password_hash, version)
-    except DuplicateKey:
+        return await desk.people.put(person, lambda known: known.revise(wish, password_hash, now), version=version)
+    except (DuplicateKey, NotFound):  # not the id is taken, the login name is
         raise Conflict("The login name is somebody else's", code="login_taken") from None
 
 
-async def _kept_person(desk: Desk, id_: str, wish: PersonWish, password_hash: str, version: int | None) -> Person:
-    now = desk.clock.now()
-    person = Person(
-        id=id_, password_hash=password_hash, **wish.model_dump(exclude={"password", "post"}), post=wish.post
-    )
-    person.open(now)
-    try:
-        await desk.people.add(person)
-    except AlreadyThere:
-        try:
-            return await desk.people.change(id_, lambda p: p.revise(wish, password_hash, now), version=version)
-        except NotFound:  # not the id was there, the login name was
-            raise DuplicateKey(id_) from None
-    return person
-
-
-async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | None = None) -> Client:
-    """Open a program's account or revise it; the same wish again changes nothing. Raises `Invalid`."""
+async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | None = None) -> tuple[Client, bool]:
+    """Open a program's account or revise it; the account and whether anything changed. Raises `Invalid`."""
     id_ = client_id(code)
     known = await desk.clients.find(id_)
     PreconditionFailed.unless_current(version, known.v if known else 0)
@@ -62,11 +48,7 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
         secret_hash = await desk.passwords.kept_or_new(secret_hash, wish.secret.get_secret_value())
     client = Client(id=id_, code=code, secret_hash=secret_hash, **wish.model_dump(exclude={"secret"}))
     client.open(desk.clock.now())
-    try:
-        await desk.clients.add(client)
-    except AlreadyThere:
-        return await desk.clients.change(id_, lambda c: c.revise(wish, secret_hash), version=version)
-    return client
+    return await desk.clients.put(client, lambda known: known.revise(wish, secret_hash), version=version)
 
 
 async def _place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:

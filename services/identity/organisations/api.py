@@ -12,7 +12,7 @@ from shared.errors import Fault, Invalid
 from shared.web.authentication import public
 from shared.web.exact import nothing_unknown
 from shared.web.paging import Cursor, Page, Paging
-from shared.web.preconditions import IfMatch, etag
+from shared.web.preconditions import IfMatch, tell_kept
 
 router = APIRouter(tags=["organisations"])
 open_to_all = Depends(public("which departments and divisions there are is public, 政府信息公开条例 Art. 20"))
@@ -41,8 +41,7 @@ async def publish_division(
     code: DivisionCode, row: DivisionPublished, _: Operator, desk: TheDesk, expected: IfMatch, response: Response
 ) -> DivisionPublished:
     _same_code(code, row.code)
-    division = await commands.publish_division(desk, row, expected)
-    response.headers["ETag"] = etag(division.v)
+    tell_kept(response, *await commands.publish_division(desk, row, expected))
     return row
 
 
@@ -60,8 +59,7 @@ async def publish_organisation(
     response: Response,
 ) -> OrganisationPublished:
     _same_code(code, row.code)
-    organisation = await commands.publish_organisation(desk, row, expected)
-    response.headers["ETag"] = etag(organisation.v)
+    tell_kept(response, *await commands.publish_organisation(desk, row, expected))
     return row
 
 

@@ -10,11 +10,13 @@ from services.identity.organisations.domain import (
 )
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.errors import Fault, Invalid, PreconditionFailed
-from shared.store import AlreadyThere
 
 
-async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> Division:
-    """Put a division's row in force. Raises `Invalid` with every fault, `PreconditionFailed`."""
+async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
+    """Put a division's row in force; the division and whether anything changed.
+
+    Raises `Invalid` with every fault, and `PreconditionFailed`.
+    """
     known = await desk.divisions.find(division_id(row.code))
     PreconditionFailed.unless_current(version, known.v if known else 0)
     above = None if row.parent is None else await desk.divisions.find(division_id(row.parent))
@@ -22,15 +24,15 @@ async def publish_division(desk: Desk, row: DivisionPublished, version: int | No
         raise Invalid("The division does not fit into the tree", faults=tuple(faults))
     now, division = desk.clock.now(), Division(id=division_id(row.code), row=row)
     division.open(now)
-    try:
-        await desk.divisions.add(division)
-    except AlreadyThere:
-        return await desk.divisions.change(division.id, lambda known: known.revise(row, now), version=version)
-    return division
+    return await desk.divisions.put(division, lambda known: known.revise(row, now), version=version)
 
 
-async def publish_organisation(desk: Desk, row: OrganisationPublished, version: int | None) -> Organisation:
-    """Put an organisation's row in force. Raises `Invalid` with every fault, also where a duty is another's.
+async def publish_organisation(
+    desk: Desk, row: OrganisationPublished, version: int | None
+) -> tuple[Organisation, bool]:
+    """Put an organisation's row in force; the organisation and whether anything changed.
+
+    Raises `Invalid` with every fault, also where a duty is another's.
 
     A version that is not the current one raises `PreconditionFailed` before any duty is claimed.
     """
@@ -44,20 +46,12 @@ async def publish_organisation(desk: Desk, row: OrganisationPublished, version: 
         for duty in claimed:
             await desk.duties.release(duty, row.code)
         raise Invalid("The organisation cannot be published", faults=(*faults, *taken))
-    organisation = await _publish(desk, row, version)
-    for duty in _duties(before.row if before else None).keys() - _duties(row).keys():
-        await desk.duties.release(duty, row.code)
-    return organisation
-
-
-async def _publish(desk: Desk, row: OrganisationPublished, version: int | None) -> Organisation:
     now, organisation = desk.clock.now(), Organisation(id=organisation_id(row.code), row=row)
     organisation.open(now)
-    try:
-        await desk.organisations.add(organisation)
-    except AlreadyThere:
-        return await desk.organisations.change(organisation.id, lambda known: known.revise(row, now), version=version)
-    return organisation
+    kept = await desk.organisations.put(organisation, lambda known: known.revise(row, now), version=version)
+    for duty in _duties(before.row if before else None).keys() - _duties(row).keys():
+        await desk.duties.release(duty, row.code)
+    return kept
 
 
 async def _claim_duties(desk: Desk, row: OrganisationPublished) -> tuple[list[str], list[Fault]]:

@@ -25,8 +25,8 @@ from shared.store import AlreadyThere
 
 GROUNDS: dict[str, Ground] = {
     "not_found": "unknown",
-    "not-the-owner": "not-the-owner",
-    "not-accepted": "not-accepted",
+    "not_the_owner": "not-the-owner",
+    "not_accepted": "not-accepted",
     "finished": "finished",
 }
 NOTICE_DAYS = 5
@@ -98,11 +98,11 @@ async def _checked(desk: Desk, caller: Caller, application: Application) -> tupl
     guide = item.guide if item is not None else None
     faults: list[Fault] = []
     if guide is None:
-        faults.append(Fault("/item", "unknown-item", "There is no such service item"))
+        faults.append(Fault("/item", "unknown_item", "There is no such service item"))
     else:
         faults += form_faults(guide.form, application.form)
     if application.division not in desk.divisions:
-        faults.append(Fault("/division", "unknown-division", "There is no such division"))
+        faults.append(Fault("/division", "unknown_division", "There is no such division"))
     known = {material.code: material for material in guide.materials} if guide is not None else {}
     faults += _material_faults(known, application.materials, strict=guide is not None)
     references = [
@@ -128,13 +128,13 @@ def _material_faults(known: dict[str, said.MaterialGuide], given: list[GivenFile
     ]
     if strict:
         faults += [
-            Fault(f"/materials/{n}/material", "unknown-material", "is not a material of this item")
+            Fault(f"/materials/{n}/material", "unknown_material", "is not a material of this item")
             for n, name in enumerate(names)
             if name not in known
         ]
         # What sharing gives is not asked for (Order 716 Art. 7); what only the applicant has must come now.
         faults += [
-            Fault("/materials", "missing-material", f"{code} is required")
+            Fault("/materials", "missing_material", f"{code} is required")
             for code, material in known.items()
             if material.required and material.shared is None and code not in names
         ]

@@ -151,7 +151,7 @@ class Case(Aggregate):
             raise Conflict("This material is not asked for", code="material_not_missing")
         if file.media_type not in material.media_types:
             told = f"has to be one of {', '.join(material.media_types)}"
-            raise Invalid("The file does not fit", faults=(Fault("/file", "media-type", told),))
+            raise Invalid("The file does not fit", faults=(Fault("/file", "media_type", told),))
         material.state, material.file = "there", file
         self._received(material, "applicant", now)
         self._go_on(days, now)
@@ -233,11 +233,11 @@ class Case(Aggregate):
     def decide(self, department: str, outcome: Outcome, reason: str, officer: str | None, now: datetime) -> None:
         """The department decides. Raises `Forbidden` for another department, `Conflict` when it is not open."""
         if department != self.department:
-            raise Forbidden("Another department handles this case", code="not-the-owner")
+            raise Forbidden("Another department handles this case", code="not_the_owner")
         if self.state in ("decided", "completed"):
             raise Conflict("The case is decided", code="finished")
         if self.state != "accepted":
-            raise Conflict("The case is not accepted yet", code="not-accepted")
+            raise Conflict("The case is not accepted yet", code="not_accepted")
         self.state = "decided"
         self.decision = Decision(outcome=outcome, reason=reason, officer=officer, decided_at=now)
         self.record(
@@ -256,7 +256,7 @@ class Case(Aggregate):
     def complete(self, now: datetime) -> None:
         """Close the decided case (办结). Raises `Conflict` before a decision."""
         if self.state != "decided":
-            raise Conflict("Only a decided case is completed", code="not-decided")
+            raise Conflict("Only a decided case is completed", code="not_decided")
         self.state = "completed"
         self.record(said.CaseCompleted(case=self.id, number=self.number, completed_on=city_date(now)), now)
 

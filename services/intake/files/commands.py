@@ -52,12 +52,12 @@ async def _check(
 ) -> tuple[File | None, list[Fault]]:
     file = await desk.files.find(id_)
     if file is None or file.owner != owner:  # somebody else's file does not exist for this caller
-        return None, [Fault(f"{pointer}/file", "no-such-file", "was not uploaded")]
+        return None, [Fault(f"{pointer}/file", "no_such_file", "was not uploaded")]
     faults = []
     if file.sha256 != sha256:
-        faults.append(Fault(f"{pointer}/sha256", "other-digest", "is not the digest of the uploaded file"))
+        faults.append(Fault(f"{pointer}/sha256", "other_digest", "is not the digest of the uploaded file"))
     if file.media_type not in media_types:
-        faults.append(Fault(f"{pointer}/file", "media-type", f"has to be one of {', '.join(media_types)}"))
+        faults.append(Fault(f"{pointer}/file", "media_type", f"has to be one of {', '.join(media_types)}"))
     match await desk.objects.matches(file.sha256):
         case None:
             faults.append(Fault(f"{pointer}/file", "gone", "is no longer stored, upload it again"))

@@ -13,7 +13,7 @@ from shared.contracts.intake import ItemPublished
 from shared.errors import Fault, Forbidden, Invalid, NotFound
 from shared.web.authentication import public, requires
 from shared.web.exact import nothing_unknown
-from shared.web.preconditions import etag
+from shared.web.preconditions import tell_kept
 
 router = APIRouter(prefix="/items", tags=["items"])
 Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
@@ -50,7 +50,5 @@ async def publish_item(
         )
     if not policy.may_publish_for(caller, guide.department):
         raise Forbidden("Only the owning department publishes its items")
-    item, changed = await commands.publish_item(desk, guide)
-    response.headers["ETag"] = etag(item.v)
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, *await commands.publish_item(desk, guide))
     return guide

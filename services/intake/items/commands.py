@@ -5,7 +5,6 @@ from services.intake.items.domain import Item, faults_of, item_id
 from services.intake.items.forms import schema_faults
 from shared.contracts.intake import ItemPublished
 from shared.errors import Fault, Invalid
-from shared.store import AlreadyThere
 
 
 async def publish_item(desk: Desk, guide: ItemPublished) -> tuple[Item, bool]:
@@ -13,15 +12,9 @@ async def publish_item(desk: Desk, guide: ItemPublished) -> tuple[Item, bool]:
     faults = [*faults_of(guide), *schema_faults(guide.form), *_duty_faults(desk, guide)]
     if faults:
         raise Invalid("The service item cannot be published", faults=tuple(faults))
-    item = Item(id=item_id(guide.code))
-    item.publish(guide, desk.clock.now())
-    try:
-        await desk.items.add(item)
-        return item, True
-    except AlreadyThere:
-        changed: list[bool] = []
-        item = await desk.items.change(item.id, lambda it: changed.append(it.publish(guide, desk.clock.now())))
-        return item, changed[-1]
+    item, now = Item(id=item_id(guide.code)), desk.clock.now()
+    item.publish(guide, now)
+    return await desk.items.put(item, lambda known: known.publish(guide, now))
 
 
 def _duty_faults(desk: Desk, guide: ItemPublished) -> list[Fault]:
@@ -30,5 +23,5 @@ def _duty_faults(desk: Desk, guide: ItemPublished) -> list[Fault]:
     if organisation is None:
         return [Fault("/department", "unknown_organisation", "No such department was admitted")]
     if guide.code not in organisation.matters:
-        return [Fault("/code", "not-its-duty", "The department's duties do not list this matter")]
+        return [Fault("/code", "not_its_duty", "The department's duties do not list this matter")]
     return []

@@ -12,13 +12,11 @@ class Item(Aggregate):
 
     guide: ItemPublished | None = None
 
-    def publish(self, guide: ItemPublished, now: datetime) -> bool:
-        """Put the guide in force; whether anything changed."""
-        if guide == self.guide:
-            return False
-        self.guide = guide
-        self.record(guide, now)
-        return True
+    def publish(self, guide: ItemPublished, now: datetime) -> None:
+        """Put the guide in force; the same one again changes nothing."""
+        if guide != self.guide:
+            self.guide = guide
+            self.record(guide, now)
 
 
 def item_id(code: str) -> str:
@@ -35,10 +33,10 @@ def faults_of(guide: ItemPublished) -> list[Fault]:
             faults.append(Fault(f"/materials/{n}/code", "duplicate", "The material is listed twice"))
     if guide.promised_days > guide.legal_days:
         # Order 722 Art. 36: a promise may be shorter than the legal limit, never longer.
-        faults.append(Fault("/promised_days", "longer-than-legal", "The promise is longer than the legal limit"))
+        faults.append(Fault("/promised_days", "longer_than_legal", "The promise is longer than the legal limit"))
     for name in ("legal_days", "promised_days"):
         if getattr(guide, name) < 0:
             faults.append(Fault(f"/{name}", "negative", "Days cannot be negative"))
     if guide.form.get("type") != "object":
-        faults.append(Fault("/form/type", "not-an-object", "A form's schema is of type object"))
+        faults.append(Fault("/form/type", "not_an_object", "A form's schema is of type object"))
     return faults

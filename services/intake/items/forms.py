@@ -1,6 +1,7 @@
 """Forms are JSON Schema 2020-12: an item's schema is checked when published, an application against it."""
 
-from typing import Any
+import re
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import SchemaError
@@ -11,6 +12,8 @@ from shared.errors import Fault
 from shared.keepable import unkeepable
 
 SHOWN = 50
+NAME_LENGTH = 100
+"""An unknown field is told by its name up to this length; a longer one by the object it is in."""
 
 
 def schema_faults(schema: dict[str, Any]) -> list[Fault]:
@@ -20,9 +23,9 @@ def schema_faults(schema: dict[str, Any]) -> list[Fault]:
         for _ in _validator(schema).iter_errors({}):
             break
     except SchemaError as exc:
-        return [Fault(_pointer("/form", list(exc.absolute_path)), "bad-schema", exc.message[:300])]
+        return [Fault(_pointer("/form", list(exc.absolute_path)), "bad_schema", exc.message[:300])]
     except Unresolvable:
-        return [Fault("/form", "unresolvable-reference", "A $ref leads out of the schema")]
+        return [Fault("/form", "unresolvable_reference", "A $ref leads out of the schema")]
     return _unchecked_formats(schema)
 
 
@@ -35,14 +38,14 @@ def _unchecked_formats(schema: Any, at: str = "/form") -> list[Fault]:
     faults = []
     named = schema.get("format")
     if isinstance(named, str) and named not in Draft202012Validator.FORMAT_CHECKER.checkers:
-        faults.append(Fault(f"{at}/format", "unchecked-format", f"{named} is not checked here, use a pattern"))
+        faults.append(Fault(f"{at}/format", "unchecked_format", f"{named} is not checked here, use a pattern"))
     below = {name: one for name, one in schema.items() if name not in ("enum", "const", "default", "examples")}
     return faults + [f for name, one in below.items() for f in _unchecked_formats(one, _pointer(at, [name]))]
 
 
 def form_faults(schema: dict[str, Any], form: dict[str, Any]) -> list[Fault]:
     """Everything that does not fit, by place and rule; values are not repeated, they may be personal."""
-    faults = [_fault(error) for error in _validator(schema).iter_errors(form)]
+    faults = [fault for error in _validator(schema).iter_errors(form) for fault in _faults(error)]
     return [*unkeepable(form, "/form"), *sorted(faults, key=lambda f: (f.pointer, f.code))][:SHOWN]
 
 
@@ -50,17 +53,24 @@ def _validator(schema: dict[str, Any]) -> Draft202012Validator:
     return Draft202012Validator(schema, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-def _fault(error: ValidationError) -> Fault:
+def _faults(error: ValidationError) -> list[Fault]:
     place, rule = list(error.absolute_path), str(error.validator)
     if rule == "required":
         # jsonschema reports each missing name in an error of its own and says which only in its message.
         missing = error.message.split("'")[1]
-        return Fault(_pointer("/form", [*place, missing]), "required", "is missing")
+        return [Fault(_pointer("/form", [*place, missing]), "required", "is missing")]
     if rule == "additionalProperties":
-        return Fault(_pointer("/form", place), rule, "has a field the form does not know")
+        schema, given = cast("dict[str, Any]", error.schema), cast("dict[str, Any]", error.instance)
+        unknown = [name for name in given if name not in schema.get("properties", ())]
+        places = {_pointer("/form", [*place, name] if _tellable(name) else place) for name in unknown}
+        return [Fault(at, "unknown_field", "is not a field of the form") for at in places]
     limit = error.validator_value
     told = f"does not meet {rule}" if isinstance(limit, dict | list) else f"does not meet {rule} {limit}"
-    return Fault(_pointer("/form", place), rule, told[:200])
+    return [Fault(_pointer("/form", place), re.sub("(?=[A-Z])", "_", rule).lower(), told[:200])]
+
+
+def _tellable(name: str) -> bool:
+    return len(name) <= NAME_LENGTH and name.isprintable()
 
 
 def _pointer(root: str, path: list[Any]) -> str:

@@ -13,6 +13,7 @@ from services.intake.web import TheDesk
 from shared.caller import Caller
 from shared.errors import Fault, Invalid
 from shared.web.authentication import public, requires
+from shared.web.preconditions import tell_kept
 
 router = APIRouter(tags=["rules"])
 
@@ -36,7 +37,7 @@ class Calendar(BaseModel):
     def check(self) -> None:
         """Raises `Invalid` naming days outside the years, in both lists, or marked to no effect."""
         faults = [
-            Fault(f"/{name}/{n}", "outside-the-years", f"{day} is not in {self.years}")
+            Fault(f"/{name}/{n}", "outside_the_years", f"{day} is not in {self.years}")
             for name, days in (("holidays", self.holidays), ("workdays", self.workdays))
             for n, day in enumerate(days)
             if day.year not in self.years
@@ -45,7 +46,7 @@ class Calendar(BaseModel):
             Fault("/workdays", "contradiction", f"{d} is a holiday too") for d in self.workdays if d in self.holidays
         ]
         faults += [
-            Fault("/workdays", "no-weekend", f"{d} is a working day anyway") for d in self.workdays if d.weekday() < 5
+            Fault("/workdays", "no_weekend", f"{d} is a working day anyway") for d in self.workdays if d.weekday() < 5
         ]
         if faults:
             raise Invalid("The calendar contradicts itself", faults=tuple(faults))
@@ -62,8 +63,7 @@ async def show_rules(desk: TheDesk) -> Rules:
 
 @router.put("/rules", summary="Load the rule pack; the same again changes nothing")
 async def set_rules(body: Rules, _: Loader, desk: TheDesk, response: Response) -> Rules:
-    changed = await commands.set_rules(desk, RulePack(id=RULES_ID, rules=body.rules))
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, *await commands.set_rules(desk, RulePack(id=RULES_ID, rules=body.rules)))
     return body
 
 
@@ -75,6 +75,5 @@ async def show_calendar(desk: TheDesk) -> Calendar:
 @router.put("/calendar", summary="Load the calendar; the same again changes nothing")
 async def set_calendar(body: Calendar, _: Loader, desk: TheDesk, response: Response) -> Calendar:
     body.check()
-    changed = await commands.set_calendar(desk, WorkingDays(id=CALENDAR_ID, **body.model_dump()))
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, *await commands.set_calendar(desk, WorkingDays(id=CALENDAR_ID, **body.model_dump())))
     return body

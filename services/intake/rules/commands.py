@@ -5,18 +5,18 @@ from typing import TypeVar
 from services.intake.desk import Desk
 from services.intake.rules.domain import CALENDAR_ID, RULES_ID, RulePack, WorkingDays
 from shared.aggregate import Aggregate
-from shared.store import AlreadyThere, Repository
+from shared.store import Repository
 
 A = TypeVar("A", bound=Aggregate)
 
 
-async def set_rules(desk: Desk, pack: RulePack) -> bool:
-    """Put the pack in force; whether anything changed."""
+async def set_rules(desk: Desk, pack: RulePack) -> tuple[RulePack, bool]:
+    """Put the pack in force; the pack and whether anything changed."""
     return await _put(desk.rules, pack)
 
 
-async def set_calendar(desk: Desk, calendar: WorkingDays) -> bool:
-    """Put the calendar in force; whether anything changed."""
+async def set_calendar(desk: Desk, calendar: WorkingDays) -> tuple[WorkingDays, bool]:
+    """Put the calendar in force; the calendar and whether anything changed."""
     return await _put(desk.calendars, calendar)
 
 
@@ -30,16 +30,11 @@ async def calendar(desk: Desk) -> WorkingDays:
     return await desk.calendars.find(CALENDAR_ID) or WorkingDays(id=CALENDAR_ID)
 
 
-async def _put(repository: Repository[A], wanted: A) -> bool:
-    fields = wanted.model_dump(exclude={"id", "v", "seq", "wake_at"})
-    try:
-        await repository.add(wanted)
-        return True
-    except AlreadyThere:
-        before = await repository.get(wanted.id)
+async def _put(repository: Repository[A], wanted: A) -> tuple[A, bool]:
+    fields = wanted.model_dump(exclude=set(Aggregate.model_fields)).keys()
 
-        def replace(found: A) -> None:
-            for name in fields:
-                setattr(found, name, getattr(wanted, name))
+    def replace(found: A) -> None:
+        for name in fields:
+            setattr(found, name, getattr(wanted, name))
 
-        return (await repository.change(wanted.id, replace)).v != before.v
+    return await repository.put(wanted, replace)

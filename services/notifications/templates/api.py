@@ -12,7 +12,7 @@ from services.notifications.web import TheDesk
 from shared.caller import Caller
 from shared.contracts import Text
 from shared.web.authentication import requires
-from shared.web.preconditions import IfMatch, etag
+from shared.web.preconditions import IfMatch, tell_kept
 
 router = APIRouter(prefix="/templates", tags=["templates"])
 Operator = Annotated[Caller, Depends(requires(policy.may_keep_templates))]
@@ -48,6 +48,5 @@ async def keep_template(
     code: Code, texts: Texts, _: Operator, expected: IfMatch, desk: TheDesk, response: Response
 ) -> TemplateView:
     template, changed = await commands.keep(desk, code, texts.subject, texts.body, expected)
-    response.headers["ETag"] = etag(template.v)
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, template, changed)
     return TemplateView.of(template)

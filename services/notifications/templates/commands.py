@@ -4,7 +4,6 @@ from services.notifications.desk import Desk
 from services.notifications.templates.domain import Code, Template, faults_of
 from shared.contracts import Text
 from shared.errors import Invalid
-from shared.store import AlreadyThere
 
 
 async def keep(desk: Desk, code: Code, subject: Text, body: Text, expected: int | None) -> tuple[Template, bool]:
@@ -12,12 +11,4 @@ async def keep(desk: Desk, code: Code, subject: Text, body: Text, expected: int 
     if faults := faults_of(code, subject, body):
         raise Invalid("The template cannot be used", faults=tuple(faults))
     template = Template(id=code, subject=subject, body=body)
-    if expected is None:
-        try:
-            await desk.templates.add(template)
-            return template, True
-        except AlreadyThere:  # then it is rewritten
-            pass
-    before = await desk.templates.get(code)
-    after = await desk.templates.change(code, lambda found: found.rewrite(subject, body), version=expected)
-    return after, after.v != before.v
+    return await desk.templates.put(template, lambda known: known.rewrite(subject, body), version=expected)

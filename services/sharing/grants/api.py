@@ -15,7 +15,7 @@ from shared.errors import Forbidden
 from shared.web.authentication import requires
 from shared.web.idempotency import IdempotencyKey, body_digest, derive
 from shared.web.paging import Cursor, Page, Paging
-from shared.web.preconditions import IfMatch, etag
+from shared.web.preconditions import IfMatch, etag, tell_kept
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 GrantId = Annotated[str, Path(pattern=r"^grant-[a-z0-9-]{1,80}$")]
@@ -79,7 +79,7 @@ async def declare_grant(
     response: Response,
 ) -> GrantView:
     declared, changed = await commands.declare_grant(desk, grant, wanted)
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, declared, changed)
     return _answer(declared, response)
 
 

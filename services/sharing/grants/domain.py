@@ -162,9 +162,9 @@ def faults_of(
     if item is None:
         faults.append(Fault("/purpose", "unknown", "There is no such service item"))
     elif item.department != consumer:
-        faults.append(Fault("/purpose", "not-its-item", "Another department handles this item"))
+        faults.append(Fault("/purpose", "not_its_item", "Another department handles this item"))
     if terms.valid_until < terms.valid_from:
-        faults.append(Fault("/valid_until", "before-start", "It would end before it begins"))
+        faults.append(Fault("/valid_until", "before_start", "It would end before it begins"))
     if terms.valid_until < today:
         faults.append(Fault("/valid_until", "past", "The day is over"))
     return faults

@@ -14,7 +14,7 @@ from shared.errors import Fault, Invalid, NotFound
 from shared.web.authentication import requires
 from shared.web.exact import nothing_unknown
 from shared.web.paging import Cursor, Page, Paging
-from shared.web.preconditions import etag
+from shared.web.preconditions import etag, tell_kept
 
 router = APIRouter(prefix="/resources", tags=["resources"])
 Code = Annotated[str, Path(pattern=f"^{CODE}$", max_length=80)]
@@ -51,7 +51,5 @@ async def publish_resource(
     if offer.code != code:
         fault = Fault("/code", "differs", f"the address says {code}")
         raise Invalid("The code differs from the address", faults=(fault,))
-    resource, changed = await commands.publish_resource(desk, caller, offer)
-    response.headers["ETag"] = etag(resource.v)
-    response.headers["Tongban-Changed"] = "true" if changed else "false"
+    tell_kept(response, *await commands.publish_resource(desk, caller, offer))
     return offer

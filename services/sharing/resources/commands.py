@@ -6,7 +6,6 @@ from services.sharing.resources.domain import Resource, faults_of, resource_id
 from shared.caller import Caller
 from shared.contracts.sharing import ResourcePublished
 from shared.errors import Forbidden, Invalid
-from shared.store import AlreadyThere
 
 
 async def publish_resource(desk: Desk, caller: Caller, offer: ResourcePublished) -> tuple[Resource, bool]:
@@ -17,9 +16,5 @@ async def publish_resource(desk: Desk, caller: Caller, offer: ResourcePublished)
     if faults:
         raise Invalid("The resource cannot be published", faults=tuple(faults))
     resource, now = Resource(id=resource_id(offer.code)), desk.clock.now()
-    changed = [resource.publish(offer, now)]
-    try:
-        await desk.resources.add(resource)
-    except AlreadyThere:
-        resource = await desk.resources.change(resource.id, lambda r: changed.append(r.publish(offer, now)))
-    return resource, changed[-1]
+    resource.publish(offer, now)
+    return await desk.resources.put(resource, lambda known: known.publish(offer, now))

@@ -21,13 +21,11 @@ class Resource(Aggregate):
 
     offer: ResourcePublished | None = None
 
-    def publish(self, offer: ResourcePublished, now: datetime) -> bool:
-        """Put the offer in force; whether anything changed."""
-        if offer == self.offer:
-            return False
-        self.offer = offer
-        self.record(offer, now)
-        return True
+    def publish(self, offer: ResourcePublished, now: datetime) -> None:
+        """Put the offer in force; the same one again changes nothing."""
+        if offer != self.offer:
+            self.offer = offer
+            self.record(offer, now)
 
 
 def resource_id(code: str) -> str:
@@ -46,9 +44,9 @@ def _owner_faults(offer: ResourcePublished, organisation: OrganisationPublished 
     if re.fullmatch(CODE, offer.code) is None or not offer.code.startswith(f"{offer.owner}."):
         faults.append(Fault("/code", "format", "A code is <owner>.<name>"))
     if organisation is None:
-        faults.append(Fault("/owner", "unknown-organisation", "No such department was admitted"))
+        faults.append(Fault("/owner", "unknown_organisation", "No such department was admitted"))
     elif offer.code not in organisation.resources:
-        faults.append(Fault("/code", "not-its-duty", "The department's duties do not list this resource"))
+        faults.append(Fault("/code", "not_its_duty", "The department's duties do not list this resource"))
     return faults
 
 
@@ -62,7 +60,7 @@ def _class_faults(offer: ResourcePublished) -> list[Fault]:
         if offer.sharing == class_ and not value:
             faults.append(Fault(f"/{name}", "missing", f"Class {class_} needs it"))
         if offer.sharing != class_ and value is not None:
-            faults.append(Fault(f"/{name}", "not-allowed", f"Only class {class_} has it"))
+            faults.append(Fault(f"/{name}", "not_allowed", f"Only class {class_} has it"))
     return faults
 
 
@@ -77,5 +75,5 @@ def _form_faults(offer: ResourcePublished) -> list[Fault]:
     if offer.update_cycle not in get_args(UpdateCycle):
         faults.append(Fault("/update_cycle", "unknown", f"is one of {', '.join(get_args(UpdateCycle))}"))
     if not offer.answer_within <= LONGEST_ANSWER:
-        faults.append(Fault("/answer_within", "too-long", f"at most {LONGEST_ANSWER:.0f} seconds"))
+        faults.append(Fault("/answer_within", "too_long", f"at most {LONGEST_ANSWER:.0f} seconds"))
     return faults

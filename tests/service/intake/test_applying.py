@@ -23,16 +23,16 @@ async def test_every_fault_of_an_application_is_named_at_once(town: IntakeTown) 
     assert found >= {
         ("/form/ground", "required"),
         ("/form/resident_since", "format"),
-        ("/form", "additionalProperties"),
-        ("/division", "unknown-division"),
-        ("/materials/0/material", "unknown-material"),
-        ("/materials/0/file", "no-such-file"),
-        ("/materials", "missing-material"),
+        ("/form/more", "unknown_field"),
+        ("/division", "unknown_division"),
+        ("/materials/0/material", "unknown_material"),
+        ("/materials/0/file", "no_such_file"),
+        ("/materials", "missing_material"),
     }
 
 
 async def test_an_unknown_item_is_a_fault(town: IntakeTown) -> None:
-    assert ("/item", "unknown-item") in await faults(town, await town.application(item="flying-permit"))
+    assert ("/item", "unknown_item") in await faults(town, await town.application(item="flying-permit"))
 
 
 async def test_a_tampered_file_is_a_fault(town: IntakeTown) -> None:
@@ -52,19 +52,19 @@ async def test_a_file_that_is_gone_is_a_fault(town: IntakeTown) -> None:
 async def test_another_digest_than_the_files_own_is_a_fault(town: IntakeTown) -> None:
     body = await town.application()
     body["materials"][0]["sha256"] = "f" * 64
-    assert await faults(town, body) == {("/materials/0/sha256", "other-digest")}
+    assert await faults(town, body) == {("/materials/0/sha256", "other_digest")}
 
 
 async def test_somebody_elses_file_does_not_exist(town: IntakeTown) -> None:
     other = (await town.upload(b"%PDF-1.7 hers", **town.identity.bearer("person-wang-wei"))).json()
     body = await town.application()
     body["materials"][0] |= {"file": other["file"], "sha256": other["sha256"]}
-    assert await faults(town, body) == {("/materials/0/file", "no-such-file")}
+    assert await faults(town, body) == {("/materials/0/file", "no_such_file")}
 
 
 async def test_a_form_cannot_smuggle_operators_into_the_store(town: IntakeTown) -> None:
     found = await faults(town, await town.application(form=FORM | {"$where": "1", "a.b": 2}))
-    assert ("/form", "bad-name") in found
+    assert ("/form", "bad_name") in found
 
 
 async def test_the_same_key_and_body_give_the_same_case(town: IntakeTown) -> None:
@@ -107,7 +107,7 @@ async def test_a_schema_that_reaches_out_is_refused(town: IntakeTown) -> None:
     guide["form"] = {"type": "object", "$ref": "http://127.0.0.1:1/elsewhere"}
     guide["promised_days"] = 99
     answer = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
-    assert {e["code"] for e in answer.json()["faults"]} == {"unresolvable-reference", "longer-than-legal"}
+    assert {e["code"] for e in answer.json()["faults"]} == {"unresolvable_reference", "longer_than_legal"}
 
 
 async def test_a_format_that_nobody_checks_is_refused(town: IntakeTown) -> None:
@@ -115,7 +115,7 @@ async def test_a_format_that_nobody_checks_is_refused(town: IntakeTown) -> None:
     guide["form"]["properties"]["format"] = {"type": "string", "format": "iri", "examples": [{"format": "x"}]}
     answer = await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
     assert [(e["pointer"], e["code"]) for e in answer.json()["faults"]] == [
-        ("/form/properties/format/format", "unchecked-format")
+        ("/form/properties/format/format", "unchecked_format")
     ]
 
 
@@ -158,4 +158,4 @@ async def test_what_no_store_can_keep_is_a_fault(town: IntakeTown) -> None:
     guide["form"] = {"type": "object"}
     await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
     found = await faults(town, await town.application(form={"a": 2**63, "b": ["\ud800"], "c": {"d.e": 1}}))
-    assert found == {("/form/a", "too-big"), ("/form/b/0", "not-unicode"), ("/form/c", "bad-name")}
+    assert found == {("/form/a", "too_big"), ("/form/b/0", "not_unicode"), ("/form/c", "bad_name")}

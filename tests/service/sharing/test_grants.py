@@ -102,8 +102,8 @@ async def test_every_fault_of_a_request_is_named_at_once(offered: SharingTown) -
     assert {(f["pointer"], f["code"]) for f in answer.json()["faults"]} == {
         ("/fields/1", "duplicate"),
         ("/fields/2", "unknown"),
-        ("/purpose", "not-its-item"),
-        ("/valid_until", "before-start"),
+        ("/purpose", "not_its_item"),
+        ("/valid_until", "before_start"),
         ("/valid_until", "past"),
     }
     assert offered.told(GrantRequested) == []

@@ -83,17 +83,17 @@ def supply(found: Case) -> None:
 @pytest.mark.parametrize(
     ("state", "verb", "outcome"),
     [
-        ("submitted", decide, "not-accepted"),
-        ("supplement", decide, "not-accepted"),
+        ("submitted", decide, "not_accepted"),
+        ("supplement", decide, "not_accepted"),
         ("accepted", decide, "decided"),
         ("completed", decide, "finished"),
         ("submitted", supply, "material_not_missing"),
         ("supplement", supply, "accepted"),
         ("accepted", supply, "invalid"),
         ("completed", supply, "invalid"),
-        ("submitted", lambda c: c.complete(NOW), "not-decided"),
-        ("accepted", lambda c: c.complete(NOW), "not-decided"),
-        ("completed", lambda c: c.complete(NOW), "not-decided"),
+        ("submitted", lambda c: c.complete(NOW), "not_decided"),
+        ("accepted", lambda c: c.complete(NOW), "not_decided"),
+        ("completed", lambda c: c.complete(NOW), "not_decided"),
     ],
 )
 def test_each_verb_in_each_state(state: str, verb: Callable[[Case], None], outcome: str) -> None:

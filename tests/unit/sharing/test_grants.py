@@ -169,8 +169,8 @@ def test_all_faults_of_a_request_are_named_at_once() -> None:
         ("/fields/1", "duplicate"),
         ("/fields/2", "unknown"),
         ("/resource", "own"),
-        ("/purpose", "not-its-item"),
-        ("/valid_until", "before-start"),
+        ("/purpose", "not_its_item"),
+        ("/valid_until", "before_start"),
         ("/valid_until", "past"),
     }
 

@@ -11,7 +11,7 @@ from tests.unit.sharing.samples import NOW, offer, organisation, text
 
 def test_an_offer_becomes_a_row_of_the_catalogue() -> None:
     resource = Resource(id="resource-hrss.social-insurance")
-    assert resource.publish(offer(), NOW)
+    resource.publish(offer(), NOW)
     assert [(one["type"], one["topic"]) for one in resource.recorded] == [
         ("tongban.sharing.resource-published.v1", "sharing.catalogue")
     ]
@@ -20,9 +20,9 @@ def test_an_offer_becomes_a_row_of_the_catalogue() -> None:
 def test_the_same_offer_again_is_no_news_and_another_one_is() -> None:
     resource = Resource(id="resource-hrss.social-insurance")
     resource.publish(offer(), NOW)
-    assert not resource.publish(offer(), NOW)
+    resource.publish(offer(), NOW)
     assert len(resource.recorded) == 1
-    assert resource.publish(offer(answer_within=5.0), NOW)
+    resource.publish(offer(answer_within=5.0), NOW)
     assert len(resource.recorded) == 2
 
 
@@ -34,16 +34,16 @@ def test_a_good_offer_has_no_faults() -> None:
 
 FAULTY: list[tuple[dict[str, Any], tuple[str, str]]] = [
     ({"condition": None}, ("/condition", "missing")),
-    ({"sharing": "unconditional"}, ("/condition", "not-allowed")),
+    ({"sharing": "unconditional"}, ("/condition", "not_allowed")),
     ({"sharing": "none", "condition": None}, ("/refusal_basis", "missing")),
     ({"sharing": "none", "condition": None, "refusal_basis": ""}, ("/refusal_basis", "missing")),
-    ({"refusal_basis": "不想给"}, ("/refusal_basis", "not-allowed")),
-    ({"code": "hrss.wages"}, ("/code", "not-its-duty")),
+    ({"refusal_basis": "不想给"}, ("/refusal_basis", "not_allowed")),
+    ({"code": "hrss.wages"}, ("/code", "not_its_duty")),
     ({"code": "housing.social-insurance"}, ("/code", "format")),
     ({"code": "hrss.Social"}, ("/code", "format")),
     ({"update_cycle": "sometimes"}, ("/update_cycle", "unknown")),
-    ({"answer_within": 1e9}, ("/answer_within", "too-long")),
-    ({"answer_within": float("inf")}, ("/answer_within", "too-long")),
+    ({"answer_within": 1e9}, ("/answer_within", "too_long")),
+    ({"answer_within": float("inf")}, ("/answer_within", "too_long")),
     ({"fields": [DataField(name="A b", title=text("a"))]}, ("/fields/0/name", "format")),
     ({"fields": [DataField(name="a", title=text("a"))] * 2}, ("/fields/1/name", "duplicate")),
 ]

@@ -211,6 +211,18 @@ async def test_a_released_row_is_tried_again(
     assert (set(offices), await parked.count()) == ({"ground", "first"}, 0)
 
 
+async def test_a_row_that_was_given_up_is_not_parked_again_by_a_reader_that_begins_anew(
+    reader: TableReader, offices: Table[OfficeListed], parked: Parked, row: Write
+) -> None:
+    bad, worse = row("east", None), row("east", None)
+    await _feed(reader, bad)
+    assert await parked.drop(TOPIC, "office-east") == 1
+    await _feed(TableReader([offices], parked), bad)
+    assert (await parked.keys(), await parked.count(), await parked.show(TOPIC, "office-east")) == ([], 0, [])
+    await _feed(TableReader([offices], parked), bad, worse)
+    assert await parked.count() == 1
+
+
 # -- readiness ---------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,19 @@ async def test_an_insert_whose_answer_was_lost_is_known_again(
         await petitions.add(Petition.file("petition-2", clock.now()))
 
 
+async def test_put_inserts_then_revises_then_changes_nothing(petitions: Petitions, clock: FakeClock) -> None:
+    def wanted() -> Petition:
+        return Petition.file("petition-3", clock.now())
+
+    async def put(reminders: int, version: int | None = None) -> tuple[int, bool]:
+        kept, changed = await petitions.put(wanted(), lambda p: setattr(p, "reminders", reminders), version=version)
+        return kept.v, changed
+
+    assert [await put(0), await put(2), await put(2), await put(3, 2)] == [(1, True), (2, True), (2, False), (3, True)]
+    with pytest.raises(PreconditionFailed):
+        await put(4, 2)
+
+
 async def test_whoever_is_always_too_slow_is_told_in_the_end(
     petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
 
 MAX_BYTES = 10 * 1024 * 1024
+SHOWN = 100
+"""Mails on the page; `/api/messages` has them all."""
 NO_ACTIVE_CONTENT = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 Id = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
@@ -51,6 +53,7 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._read: dict[str, FullMessage] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, raw: bytes) -> None:
@@ -74,21 +77,13 @@ class Mailbox:
         return sorted((mail for mail in listed if mail), key=lambda mail: mail.received_at, reverse=True)
 
     def message(self, identifier: str) -> FullMessage | None:
+        """One mail as first handed over. What was read once is remembered: a kept mail never changes."""
         copies = sorted((self._folder / identifier).glob("*.eml"))
         if not copies:
             return None
-        mail = _parsed(copies[0].read_bytes())
-        body = mail.get_body(preferencelist=("plain", "html"))
-        return FullMessage(
-            id=identifier,
-            message_id=str(mail["Message-ID"] or "").strip(),
-            sender=str(mail["From"] or ""),
-            to=[str(address) for address in mail.get_all("To", [])],
-            subject=str(mail["Subject"] or ""),
-            received_at=datetime.fromtimestamp(int(copies[0].stem) / 1e9, UTC),
-            copies=len(copies),
-            text=body.get_content() if body else "",
-        )
+        if identifier not in self._read:
+            self._read[identifier] = _full(identifier, copies[0])
+        return self._read[identifier].model_copy(update={"copies": len(copies)})
 
 
 class Postman:
@@ -136,7 +131,8 @@ def build_app(mailbox: Mailbox, smtp: tuple[str, int]) -> FastAPI:
 
     @app.get("/", response_class=HTMLResponse)
     def show_list(request: Request) -> Response:
-        return page(request, "mailbox.html", messages=mailbox.messages())
+        messages = mailbox.messages()
+        return page(request, "mailbox.html", messages=messages[:SHOWN], count=len(messages))
 
     @app.get("/messages/{identifier}", response_class=HTMLResponse)
     def show_one(request: Request, identifier: Id) -> Response:
@@ -157,6 +153,21 @@ def _found(mail: FullMessage | None) -> FullMessage:
     if mail is None:
         raise HTTPException(404, "There is no such mail.")
     return mail
+
+
+def _full(identifier: str, path: Path) -> FullMessage:
+    mail = _parsed(path.read_bytes())
+    body = mail.get_body(preferencelist=("plain", "html"))
+    return FullMessage(
+        id=identifier,
+        message_id=str(mail["Message-ID"] or "").strip(),
+        sender=str(mail["From"] or ""),
+        to=[str(address) for address in mail.get_all("To", [])],
+        subject=str(mail["Subject"] or ""),
+        received_at=datetime.fromtimestamp(int(path.stem) / 1e9, UTC),
+        copies=1,
+        text=body.get_content() if body else "",
+    )
 
 
 def _parsed(raw: bytes) -> EmailMessage:

@@ -60,7 +60,7 @@ def _reason(error: BaseException | None) -> tuple[str, str, str]:
     if error is None:
         return "behind", "waits behind an earlier record of its key", ""
     if isinstance(error, Unreadable):
-        return error.code, str(error), ""
+        return error.code, error.detail, ""
     return "failed", f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))[-8000:]
 
 

@@ -31,7 +31,7 @@ class Readiness:
         self._checks[name] = check
 
     def count_parked(self, count: Callable[[], Awaitable[int]]) -> None:
-        """Where the number of parked keys comes from."""
+        """Where the number of parked records comes from."""
         self._parked = count
 
     async def report(self) -> Report:

@@ -84,13 +84,13 @@ def test_it_reads_what_happened_with_the_official_sdk(city: RunningCity, client:
     consumer.subscribe(["intake.events"])
 
     def submitted() -> CloudEvent | None:
-        record = consumer.poll(1.0)
-        if record is None or record.error():
-            return None
-        message = KafkaMessage(dict(record.headers() or []), record.key(), record.value() or b"")
-        event = from_binary(message, JSONFormat())
-        assert isinstance(event, CloudEvent)
-        return event if event.get_subject() == case else None
+        while (record := consumer.poll(1.0)) is not None and not record.error():
+            message = KafkaMessage(dict(record.headers() or []), record.key(), record.value() or b"")
+            event = from_binary(message, JSONFormat())
+            assert isinstance(event, CloudEvent)
+            if event.get_subject() == case:
+                return event
+        return None
 
     try:
         event = until(submitted, within=30, what="the new case is read")

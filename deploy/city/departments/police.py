@@ -17,8 +17,8 @@ own = {"group.id": "police.work", "group.instance.id": "1", "enable.auto.commit"
 cases, answers = Consumer(kafka | own), Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(error))})  # noqa: PLR1722
 cases.subscribe(["intake.to.police"])
 for case in iter(cases.poll, None):
-    if ("ce_type", b"tongban.intake.case-assigned.v1") in (case.headers() or []):
-        work = json.loads(case.value() or "{}")
+    kind, work = dict(case.headers() or []).get("ce_type"), json.loads(case.value() or "{}")
+    if (kind, work.get("item")) == (b"tongban.intake.case-assigned.v1", "residence-permit"):  # officers do the rest
         known = {material["code"]: material["data"] or {} for material in work["materials"]}
         fit = "rental-registration" in known or known.get("social-insurance", {}).get("months_paid", 0) >= 6
         why = "有房屋租赁登记或者缴纳社会保险满六个月" if fit else "无房屋租赁登记，缴纳社会保险不满六个月"

@@ -76,7 +76,7 @@ def logs(
     for name, path in chosen.items():
         with path.open(encoding="utf-8", errors="replace") as file:
             for line in deque(file, lines):
-                _say(name, line)
+                _say(name if len(chosen) > 1 else "", line)
     if follow:
         _follow(chosen)
 
@@ -169,7 +169,7 @@ def _follow(paths: dict[str, Path]) -> None:
         while True:
             for name, reader in readers.items():
                 for line in next(reader):
-                    _say(name, line)
+                    _say(name if len(paths) > 1 else "", line)
             time.sleep(0.2)
     except KeyboardInterrupt:
         pass
@@ -190,7 +190,7 @@ def _appended(path: Path) -> Iterator[list[str]]:
 
 
 def _say(name: str, line: str) -> None:
-    """One line; what services write as JSON is put in order for people, on a terminal."""
+    """One line, behind the process's name where there are several; JSON is put in order for people, on a terminal."""
     try:
         said: dict[str, Any] = json.loads(line)
         rest = " ".join(
@@ -199,4 +199,4 @@ def _say(name: str, line: str) -> None:
         line = f"{said['time'][11:23]} {said['level']:<7} {said['event']} {rest}" if sys.stdout.isatty() else line
     except (ValueError, KeyError, TypeError):
         pass
-    typer.echo(f"{name:<13} {line.rstrip()}" if sys.stdout.isatty() else line.rstrip())
+    typer.echo(f"{name:<13} {line.rstrip()}" if name else line.rstrip())

@@ -66,6 +66,10 @@ def _keys(network: Network) -> Iterator[tuple[str, dict[str, Any]]]:
             yield service, key
 
 
+def _records(count: int) -> str:
+    return "1 record was" if count == 1 else f"{count} records were"
+
+
 @parked.command()
 def show(
     service: Service, topic: Topic, key: Key, values: Annotated[bool, typer.Option(help="with bytes")] = False
@@ -94,10 +98,10 @@ def retry(
     while time.monotonic() < until:
         left = next((k for s, k in _keys(network) if s == service and k["topic"] == topic and k["key"] == key), None)
         if left is None:
-            screen.print(f"{count} records were handled.")
+            screen.print(f"{_records(count)} handled.")
             return
         if not left["releasing"]:
-            raise Trouble(f"{left['records']} records still stand: {left['error'][:300]}")
+            raise Trouble(f"{left['records']} of {count} still stand: {left['reason']}: {left['error'][:300]}")
         time.sleep(0.2)
     raise Trouble(f"not tried yet after {wait:.0f} s: is the service's lane at work? tongban status")
 
@@ -111,7 +115,7 @@ def drop(
     if not yes:
         typer.confirm(f"Give up all parked records of {key} on {topic} for good?", abort=True)
     count = network.ask(_checked(service), "POST", "/ops/parked/drop", params={"topic": topic, "key": key})["records"]
-    screen.print(f"{count} records were dropped.")
+    screen.print(f"{_records(count)} dropped.")
 
 
 @commands.command()

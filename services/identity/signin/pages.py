@@ -21,6 +21,8 @@ from shared.web.authentication import public
 from shared.web.edge import PAGE_CSP
 
 COOKIE = "tongban_browser"
+LONGEST = 200
+"""Characters of a login name and of a password."""
 templates = pages.templates(Path(__file__).parent / "templates")
 router = APIRouter(tags=["sign-in"], dependencies=[Depends(public("people prove here who they are"))])
 
@@ -47,9 +49,9 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
 async def answer(
     request: Request,
     desk: TheDesk,
-    sealed: Annotated[str, Form(alias="request", max_length=5000)] = "",
-    login: Annotated[str, Form(max_length=200)] = "",
-    password: Annotated[str, Form(max_length=200)] = "",
+    sealed: Annotated[str, Form(alias="request")] = "",
+    login: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
 ) -> Response:
     wish = unseal(desk, sealed, request.cookies.get(COOKIE, ""))
     if wish is None:
@@ -59,12 +61,16 @@ async def answer(
         errors = {field: words(wish.language)[f"{field}_missing"] for field in missing}
         return await _form(request, desk, wish, login, errors, 422)
     try:
+        if max(len(login), len(password)) > LONGEST:  # nobody's, and not worth a hash
+            raise WrongCredentials
         code = await commands.sign_in(desk, wish, login, password)
     except WrongCredentials as error:
         return await _form(request, desk, wish, login, {"login": words(wish.language)["wrong"]}, error.status)
     except TooManyAttempts as error:
         told = words(wish.language)["wait"].format(seconds=error.wait)
-        return await _form(request, desk, wish, login, {"login": told}, error.status)
+        page = await _form(request, desk, wish, login, {"login": told}, error.status)
+        page.headers["Retry-After"] = str(error.wait)
+        return page
     return _back(desk, wish.redirect_uri, wish.state, code=code)
 
 

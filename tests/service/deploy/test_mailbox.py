@@ -74,3 +74,13 @@ async def test_nothing_in_a_mail_runs(page: httpx.AsyncClient, smtp: tuple[str, 
 @pytest.mark.parametrize("identifier", ["0" * 16, "..%2f..%2fsecrets", "x"])
 async def test_a_mail_that_is_not_there(page: httpx.AsyncClient, identifier: str) -> None:
     assert (await page.get(f"/api/messages/{identifier}")).status_code in (404, 422)
+
+
+async def test_the_page_shows_the_newest_and_says_how_many_there_are(page: httpx.AsyncClient, tmp_path: Path) -> None:
+    box = Mailbox(tmp_path / "mail")
+    for n in range(102):
+        box.keep(f"Message-ID: <{n}@tongban>\r\nSubject: mail number {n}.\r\n\r\n-\r\n".encode())
+    shown = (await page.get("/")).text
+    assert "newest 100 of 102" in shown
+    assert [n in shown for n in ("number 101.", "number 2.", "number 1.")] == [True, True, False]
+    assert len((await page.get("/api/messages")).json()) == 102

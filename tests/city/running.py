@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +21,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from deploy.local.city import CITY_FOLDER, City
 from deploy.local.client import Network, Person, Program
 from deploy.local.supervisor import RUNNING
+from deploy.local.trouble import Trouble
 
 T = TypeVar("T")
 PDF = b"%PDF-1.7\n% a test's identity card\n%%EOF\n"
@@ -33,10 +37,17 @@ def until(probe: Callable[[], T | None], *, within: float = 30.0, what: str = ""
             last = found = probe()
             if found:
                 return found
-        except (OSError, httpx.HTTPError, AssertionError) as exc:
+        except (OSError, httpx.HTTPError, AssertionError, Trouble) as exc:
             last = exc
         time.sleep(0.05)
     raise AssertionError(f"{what or 'not'} within {within:.0f} s; last seen: {last!r}")
+
+
+def tongban(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, about the city of that state folder."""
+    command = [str(Path(sys.executable).with_name("tongban")), *arguments]
+    environment = os.environ | {"TONGBAN_STATE": str(state)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 class RunningCity:
@@ -95,12 +106,7 @@ class RunningCity:
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
 
         def ask() -> dict[str, Any] | None:
-            try:
-                found: dict[str, Any] = self.li_na.ask(
-                    "intake", "POST", "/cases", json=self.application, headers=headers
-                )
-            except Exception as exc:
-                raise OSError(str(exc)) from exc
+            found: dict[str, Any] = self.li_na.ask("intake", "POST", "/cases", json=self.application, headers=headers)
             return found
 
         return until(ask, within=60, what="the application is taken")
@@ -114,17 +120,10 @@ class RunningCity:
         """Wait until the case is in a state."""
 
         def look() -> dict[str, Any] | None:
-            found = self._patient(lambda: self.case(case))
+            found = self.case(case)
             return found if found["state"] == state else None
 
         return until(look, within=within, what=f"{case} is {state}")
-
-    @staticmethod
-    def _patient(ask: Callable[[], T]) -> T:
-        try:
-            return ask()
-        except Exception as exc:
-            raise OSError(str(exc)) from exc
 
     def timeline(self, case: str) -> list[str]:
         """The kinds of the case's steps, in order."""
@@ -133,9 +132,7 @@ class RunningCity:
 
     def messages(self, case: str) -> list[dict[str, Any]]:
         """What notifications says of the case's mails."""
-        found: list[dict[str, Any]] = self._patient(
-            lambda: self.operator.get("notifications", "/messages", case=case)["items"]
-        )
+        found: list[dict[str, Any]] = self.operator.get("notifications", "/messages", case=case)["items"]
         return found
 
     def mails(self) -> list[dict[str, Any]]:
@@ -230,10 +227,16 @@ class RunningCity:
         self.write(member, topic, key.encode(), json.dumps(data).encode(), list((told | headers).items()))
 
     def write(
-        self, member: str, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, Any]]
+        self,
+        member: str,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, Any]],
+        partition: int = -1,
     ) -> None:
-        """Write one record as that member, whatever it is."""
+        """Write one record as that member, whatever it is; without a partition, where its key belongs."""
         producer, failures = self.producer(member), []
-        producer.produce(topic, value, key, headers=headers, on_delivery=lambda e, _: failures.append(e))
+        producer.produce(topic, value, key, partition, headers=headers, on_delivery=lambda e, _: failures.append(e))
         producer.flush(20)
         assert failures == [None], failures

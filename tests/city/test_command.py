@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -19,15 +17,9 @@ from deploy.local.report import SilentReport
 from deploy.local.settings import SERVICES
 from deploy.local.trouble import Trouble
 from tests.city.platform import platform
-from tests.city.running import RunningCity
+from tests.city.running import RunningCity, tongban
 
 __all__ = ["platform"]
-
-
-def tongban(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("tongban")), *arguments]
-    environment = os.environ | {"TONGBAN_STATE": str(state), "COLUMNS": "200"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_status_tells_programs_everything(city: RunningCity) -> None:

@@ -27,7 +27,8 @@ def grounds(city: RunningCity, case: str) -> dict[str, str | None]:
 
 def rejections(city: RunningCity, statement: str, topic: str = "intake.events") -> list[dict[str, Any]]:
     """What was said on the topic about a rejected statement."""
-    bodies = [json.loads(record.value() or b"{}") for record in city.read_all(topic)]
+    records = [record.value() or b"" for record in city.read_all(topic)]
+    bodies = [json.loads(record) for record in records if statement.encode() in record]
     return [body for body in bodies if body.get("statement") == statement]
 
 

@@ -1,11 +1,7 @@
 """A stranger's program with nothing but `tongban env --member market`: what it may do, and that it may do no more."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +13,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, A
 from confluent_kafka.admin import ResourcePatternType as Pattern
 
 from deploy.kafka.declared import load
-from tests.city.running import RunningCity, until
+from tests.city.running import RunningCity, tongban, until
 
 Client = dict[str, Any]
 DECLARED = load(["police", "hrss", "housing", "market", "court", "procuratorate"])
@@ -27,13 +23,7 @@ READABLE = {topic.name for topic in DECLARED.topics if "market" in DECLARED.read
 @pytest.fixture(scope="module")
 def client(city: RunningCity) -> Client:
     """Settings of a confluent-kafka client, from the printed shell variables alone."""
-    said = subprocess.run(
-        [Path(sys.executable).with_name("tongban"), "env", "--member", "market"],
-        env=os.environ | {"TONGBAN_STATE": str(city.city.settings.state)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    said = tongban(city.city.settings.state, "env", "--member", "market").stdout
     lines = [line.removeprefix("export ").split("=", 1) for line in said.splitlines()]
     env = {name.removeprefix("TONGBAN_"): value for name, value in lines}
     assert env["INTAKE_URL"] == city.urls["intake"]

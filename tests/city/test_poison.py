@@ -8,20 +8,29 @@ from typing import Any
 
 import pytest
 
-from tests.city.running import RunningCity, until
+from tests.city.running import RunningCity, tongban, until
 
 DECIDED = "tongban.department.case-decided.v1"
 HEADERS = {"ce_specversion": "1.0", "ce_source": "/dalian/x", "content-type": "application/json", "ce_sequence": "1"}
+SERVICES = ("identity", "intake", "sharing", "notifications")
+EXAMPLE = {"tongban.department.case-decided.v1": "police", "tongban.department.question-answered.v1": "hrss"}
+"""The department that writes the event here."""
 
-# Each topic a service's lane or table reads: who reads it, who writes it, and an event type that is read there.
-TOPICS: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "police.out": (("intake", "sharing"), "police", DECIDED),
-    "sharing.to.intake": (("intake",), "sharing", "tongban.sharing.answer-delivered.v1"),
-    "intake.events": (("sharing", "notifications"), "intake", "tongban.intake.material-wished.v1"),
-    "identity.contacts": (("notifications",), "identity", "tongban.identity.contact-published.v1"),
-    "identity.organisations": (("intake", "sharing"), "identity", "tongban.identity.organisation-published.v1"),
-    "identity.keys": (("intake", "sharing", "notifications"), "identity", "tongban.identity.key-published.v1"),
-    "intake.items": (("sharing", "notifications"), "intake", "tongban.intake.item-published.v1"),
+
+def _read_by_services() -> dict[str, tuple[str, str, frozenset[str]]]:
+    """Each event type that a service's lane or table reads: its topic, its writer, who reads it."""
+    found: dict[str, tuple[str, str, frozenset[str]]] = {}
+    for service in SERVICES:
+        for model in import_module(f"services.{service}.contracts").READS:
+            topic = model.topic.format(member=service, department=EXAMPLE.get(model.type))
+            *_, others = found.get(model.type, ("", "", frozenset[str]()))
+            found[model.type] = topic, topic.partition(".")[0], others | {service}
+    return found
+
+
+READ = _read_by_services()
+READERS = {
+    topic: frozenset().union(*(who for at, _, who in READ.values() if at == topic)) for topic, *_ in READ.values()
 }
 BIG = json.dumps({"text": "A" * 10_000_000}).encode()
 POISON: dict[str, tuple[bytes | None, dict[str, Any] | None, str]] = {
@@ -48,33 +57,51 @@ def parked(city: RunningCity, service: str, topic: str) -> dict[str, dict[str, A
     return {one["key"]: one for one in city.operator.get(service, "/ops/parked") if one["topic"] == topic}
 
 
-@pytest.mark.parametrize("topic", TOPICS)
-def test_each_poison_parks_its_key_with_its_reason(city: RunningCity, topic: str) -> None:
-    readers, member, type_ = TOPICS[topic]
-    reasons = {}
-    for name, (value, changes, reason) in POISON.items():
-        key = f"poison-{uuid.uuid4().hex}"
-        reasons[key] = (name, reason)
-        city.write(member, topic, key.encode(), value, headers(type_, key, changes))
+@pytest.mark.parametrize("type_", READ)
+def test_each_poison_parks_its_key_with_its_reason_and_its_neighbours_go_on(city: RunningCity, type_: str) -> None:
+    """All on one partition: that a record is parked shows that its reader went on past the ones before it."""
+    topic, member, own_readers = READ[type_]
+    keys = {name: f"poison-{uuid.uuid4().hex}" for name in POISON}
+    for name, (value, changes, _) in POISON.items():
+        key = keys[name]
+        city.write(member, topic, key.encode(), value, headers(type_, key, changes), partition=0)
     # A service skips, without cost, event types that are not its business: there only what nobody can judge parks.
     judged = {"no headers", "null header"}
-    for service in readers:
-        own = type_ in reads(service)
-        wanted = {key: reason for key, (name, reason) in reasons.items() if own or name in judged}
-        found = until(partial(all_parked, city, service, topic, wanted), what=f"{service} parks {topic}")
-        assert {key: found[key]["reason"] for key in wanted} == wanted
-        for key in wanted:
-            city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": key})
-        assert not set(parked(city, service, topic)) & set(wanted)
+    named = {service: [n for n in POISON if service in own_readers or n in judged] for service in READERS[topic]}
+    for service, names in named.items():
+        wanted = {keys[name] for name in names}
+        found = until(partial(_all_parked, city, service, topic, wanted), what=f"{service} parks {topic}")
+        assert {name: found[keys[name]]["reason"] for name in names} == {name: POISON[name][2] for name in names}
+        city.operator.ask(service, "POST", "/ops/parked/retry", params={"topic": topic, "key": keys["null header"]})
+    for service, names in named.items():
+        until(partial(_tried_again, city, service, topic, keys["null header"]), what=f"{service} tries {topic} again")
+        for name in names:
+            city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": keys[name]})
+        assert not set(parked(city, service, topic)) & set(keys.values())
 
 
-def all_parked(city: RunningCity, service: str, topic: str, wanted: dict[str, str]) -> dict[str, dict[str, Any]] | None:
+def _all_parked(city: RunningCity, service: str, topic: str, wanted: set[str]) -> dict[str, dict[str, Any]] | None:
     found = parked(city, service, topic)
-    return found if set(wanted) <= set(found) else None
+    return found if wanted <= set(found) else None
 
 
-def reads(service: str) -> set[str]:
-    return {model.type for model in import_module(f"services.{service}.contracts").READS}
+def _tried_again(city: RunningCity, service: str, topic: str, key: str) -> bool:
+    (record,) = city.operator.get(service, "/ops/parked/records", topic=topic, key=key)
+    return record["attempts"] == 2 and not record["releasing"]
+
+
+def test_what_was_dropped_is_not_parked_again_when_its_reader_begins_anew(city: RunningCity) -> None:
+    """A table reads its topic from the beginning: the poison is still there."""
+    topic, key, next_key = "identity.organisations", f"poison-{uuid.uuid4().hex}", f"poison-{uuid.uuid4().hex}"
+    city.write("identity", topic, key.encode(), b"{}", [])
+    until(partial(_all_parked, city, "notifications", topic, {key}))
+    city.operator.ask("notifications", "POST", "/ops/parked/drop", params={"topic": topic, "key": key})
+    city.kill("notifications")
+    city.write("identity", topic, next_key.encode(), b"{}", [])
+    found = until(partial(_all_parked, city, "notifications", topic, {next_key}), what="the reader has read everything")
+    assert key not in found
+    for service in READERS[topic]:
+        city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": next_key})
 
 
 def test_neighbours_of_a_parked_key_go_on_and_the_key_itself_waits_in_order(city: RunningCity) -> None:
@@ -113,8 +140,9 @@ def test_retry_handles_the_key_once_the_cause_is_gone(city: RunningCity) -> None
     assert found["reason"] == "failed"
     assert "NotFound" in found["error"]
     store(city).insert_one(_document_like(city, case, unknown))
-    city.operator.ask("intake", "POST", "/ops/parked/retry", params={"topic": "sharing.to.intake", "key": exchange})
-    until(lambda: exchange not in parked(city, "intake", "sharing.to.intake"), what="the key was released")
+    retried = tongban(city.city.settings.state, "parked", "retry", "intake", "sharing.to.intake", exchange)
+    assert (retried.returncode, retried.stdout) == (0, "1 record was handled.\n"), retried.stderr
+    assert exchange not in parked(city, "intake", "sharing.to.intake")
     store(city).delete_one({"_id": unknown})
 
 

@@ -10,7 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from deploy.kafka.declared import load
+from shared.contracts.department import OUT
+from shared.contracts.registry import EventModel, registered
+
 FOLDER = Path(__file__).parents[2] / "docs" / "specs"
+VERSION = "0.1.0"
 SERVICES = ("identity", "intake", "notifications", "sharing")
 _SETTINGS = {
     "http_port": 8100,
@@ -43,7 +48,19 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     for service in SERVICES:
         yield f"{service}.openapi.json", app_of(service).openapi()
         contracts = import_module(f"services.{service}.contracts")
-        yield f"{service}.asyncapi.json", asyncapi.document(service, "0.1.0", contracts.PUBLISHES, contracts.READS)
+        yield f"{service}.asyncapi.json", asyncapi.document(service, VERSION, contracts.PUBLISHES, contracts.READS)
+    said, heard = _of_departments()
+    yield "department.asyncapi.json", asyncapi.document("department", VERSION, said, heard)
+
+
+def _of_departments() -> tuple[list[type[EventModel]], list[type[EventModel]]]:
+    """What any department may say, and what it may hear, as the broker's rights have it."""
+    one = "police"
+    declared = load([one])
+    readable = {topic.name for topic in declared.topics if one in declared.readers_of(topic)}
+    types = [model for _, model in sorted(registered().items())]
+    said = [model for model in types if model.topic == OUT]
+    return said, [model for model in types if model.topic.format(department=one, member=one) in readable]
 
 
 def text(document: dict[str, Any]) -> str:
@@ -52,46 +69,70 @@ def text(document: dict[str, Any]) -> str:
 
 
 def breaking(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What in a service's new AsyncAPI document would break readers of the old one, or old records on the topics."""
+    """What in a new AsyncAPI document would break readers of the old one's events, or old records on the topics."""
     faults = []
-    schemas_old, schemas_new = old["components"]["schemas"], new["components"]["schemas"]
-    for name, channel in old["channels"].items():
-        if name.endswith(".read"):
+    for type_, channel in old["channels"].items():
+        if type_.endswith(".read"):  # its writer's document tells
             continue
-        if name not in new["channels"]:
-            faults.append(f"{name} is no longer published")
-        elif channel["address"] != new["channels"][name]["address"]:
-            faults.append(f"{name} moved from {channel['address']} to {new['channels'][name]['address']}")
-    for name, schema in schemas_old.items():
-        if name in schemas_new:
-            faults += [f"{name}{fault}" for fault in _breaking(schema, schemas_new[name])]
+        if type_ not in new["channels"]:
+            faults.append(f"{type_} is no longer published")
+            continue
+        now = new["channels"][type_]
+        if channel["address"] != now["address"]:
+            faults.append(f"{type_} moved from {channel['address']} to {now['address']}")
+        faults += [type_ + fault for fault in _breaking(_payload(old, channel), _payload(new, now))]
     return faults
 
 
+def _payload(document: dict[str, Any], channel: dict[str, Any]) -> Any:
+    """The schema of the channel's message with every reference filled in: what classes are called is our business."""
+
+    def filled(part: Any) -> Any:
+        if isinstance(part, list):
+            return [filled(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            found: Any = document
+            for name in part["$ref"].removeprefix("#/").split("/"):
+                found = found[name]
+            return filled(found)
+        return {name: filled(one) for name, one in part.items()}
+
+    (message,) = channel["messages"].values()
+    return filled(message)["payload"]
+
+
 def _breaking(old: Any, new: Any) -> Iterator[str]:
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return
     for name, before in old.get("properties", {}).items():
         after = new.get("properties", {}).get(name)
         if after is None:
             yield f".{name} is gone"
-            continue
-        if _shape(before) != _shape(after):
+        elif _shape(before) != _shape(after):
             yield f".{name} changed its type"
-        yield from (f".{name}{fault}" for fault in _breaking(before, after))
-    for name in set(new.get("required", ())) - set(old.get("required", ())):
+        else:
+            yield from (f".{name}{fault}" for fault in _breaking(before, after))
+    if isinstance(old.get("items"), dict):
+        yield from (f"[]{fault}" for fault in _breaking(old["items"], new["items"]))
+    for before, after in zip(_choices(old), _choices(new), strict=True):
+        yield from _breaking(before, after)
+    for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
         yield f".{name} is required now, records on the topic lack it"
-    for name in set(old.get("required", ())) - set(new.get("required", ())):
+    for name in sorted(set(old.get("required", ())) - set(new.get("required", ()))):
         yield f".{name} may be absent now, readers rely on it"
     if added := set(map(str, new.get("enum", ()))) - set(map(str, old.get("enum", ()))):
         yield f" may be {', '.join(sorted(added))} now, readers do not know that"
+
+
+def _choices(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(schema.get("anyOf", ()), key=lambda one: str(_shape(one)))
 
 
 def _shape(schema: dict[str, Any]) -> Any:
     """What a reader's own model would choke on when it changes; limits and texts are not part of it."""
     if "anyOf" in schema:
         return sorted(str(_shape(one)) for one in schema["anyOf"])
-    kind = schema.get("$ref") or schema.get("type") or str(schema.get("const"))
+    kind = schema.get("type") or str(schema.get("const"))
     return [kind, schema.get("format"), _shape(schema["items"]) if isinstance(schema.get("items"), dict) else None]
 
 

@@ -31,13 +31,30 @@ def test_incompatible_changes_are_found() -> None:
     schemas["CaseAccepted"]["required"].append("deemed")
     schemas["MaterialReceived"]["required"].remove("material")
     schemas["CaseAssigned"]["properties"]["note"] = {"type": "string"}
-    del new["channels"]["tongban.intake.item-published.v1"]
-    assert sorted(breaking(old, new)) == [
-        "CaseAccepted.deemed is required now, records on the topic lack it",
-        "CaseCompleted.completed_on changed its type",
-        "CaseDecided.outcome may be withdrawn now, readers do not know that",
-        "CaseSubmitted.number is gone",
-        "CaseSubmitted.number may be absent now, readers rely on it",
-        "MaterialReceived.material may be absent now, readers rely on it",
-        "tongban.intake.item-published.v1 is no longer published",
+    schemas["Text"]["properties"]["en"] = {"type": "integer"}
+    new["channels"]["tongban.intake.material-wished.v1"]["address"] = "intake.wishes"
+    del new["channels"]["tongban.intake.statement-rejected.v1"]
+    assert sorted(fault.removeprefix("tongban.intake.") for fault in breaking(old, new)) == [
+        "case-accepted.v1.deemed is required now, records on the topic lack it",
+        "case-completed.v1.completed_on changed its type",
+        "case-decided.v1.outcome may be withdrawn now, readers do not know that",
+        "case-submitted.v1.number is gone",
+        "case-submitted.v1.number may be absent now, readers rely on it",
+        "item-published.v1.conditions[].en changed its type",
+        "item-published.v1.fee.en changed its type",
+        "item-published.v1.materials[].name.en changed its type",
+        "item-published.v1.name.en changed its type",
+        "item-published.v1.process[].en changed its type",
+        "material-received.v1.material may be absent now, readers rely on it",
+        "material-wished.v1 moved from intake.events to intake.wishes",
+        "statement-rejected.v1 is no longer published",
     ]
+
+
+def test_another_name_for_a_payload_s_class_hides_nothing_and_is_no_change_itself() -> None:
+    old = MADE["department.asyncapi.json"]
+    made = json.dumps(old).replace("schemas/QuestionAnswered", "schemas/Renamed")
+    new = json.loads(made.replace('"QuestionAnswered": {', '"Renamed": {'))
+    assert breaking(old, new) == []
+    del new["components"]["schemas"]["Renamed"]["properties"]["found"]
+    assert breaking(old, new) == ["tongban.department.question-answered.v1.found is gone"]

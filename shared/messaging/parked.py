@@ -3,7 +3,7 @@
 One document per record, so that a 10 MB record and its followers fit. A key is parked while it has records
 here; later records of the key join it. `release` marks a key to be tried again by the lane that owns it.
 A record that was given up stays as an empty document: a table that reads its topic again from the beginning
-must not park it anew, and who gave up what can be seen later.
+must not park it anew, and who gave up what, and when, can be seen later.
 """
 
 import base64
@@ -145,9 +145,10 @@ class Parked:
         """Mark the key to be tried again; how many records that concerns."""
         return await self._mark(topic, lock, {"$set": {"releasing": True}})
 
-    async def drop(self, topic: str, lock: str) -> int:
-        """Give the key's records up for good; how many."""
-        given_up = {"dropped": True, "dropped_at": self._clock.now(), "releasing": False, "value": None, "headers": []}
+    async def drop(self, topic: str, lock: str, *, by: str) -> int:
+        """Give the key's records up for good; how many. Their bytes go, when and `by` whom stays."""
+        given_up = {"dropped": True, "dropped_at": self._clock.now(), "dropped_by": by, "releasing": False}
+        given_up |= {"value": None, "headers": []}
         return await self._mark(topic, lock, {"$set": given_up})
 
     async def releasing(self) -> list[tuple[str, str, int]]:

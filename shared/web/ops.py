@@ -85,10 +85,12 @@ def ops_router(parked: Parked, relay: Callable[[], Relay]) -> APIRouter:
         return await parked.keys()
 
     @router.get("/parked/records", summary="The records of a key, with reason and traceback")
-    async def records(_: Operator, topic: Topic, key: Key, values: bool = False) -> list[ParkedRecord]:
+    async def records(caller: Operator, topic: Topic, key: Key, values: bool = False) -> list[ParkedRecord]:
         found = await parked.show(topic, key, values=values)
         if not found:
             raise NotFound("Nothing is parked under this topic and key")
+        if values:  # they may be about people
+            log.info("ops.parked-values", topic=topic, records=len(found), by=caller.id)
         return found
 
     @router.post("/parked/retry", summary="Try a key again, in order", status_code=202)
@@ -97,7 +99,7 @@ def ops_router(parked: Parked, relay: Callable[[], Relay]) -> APIRouter:
 
     @router.post("/parked/drop", summary="Give a key's records up for good")
     async def drop(caller: Operator, topic: Topic, key: Key) -> Count:
-        return _concerned(await parked.drop(topic, key), "drop", topic, caller)
+        return _concerned(await parked.drop(topic, key, by=caller.id), "drop", topic, caller)
 
     @router.post("/replay", summary="Publish the journals again", status_code=202)
     async def start_replay(caller: Operator, wanted: ReplayWanted) -> ReplayState:

@@ -116,7 +116,8 @@ async def _http(_request: Request, error: Exception) -> Response:
 async def _unavailable(_request: Request, error: Exception) -> Response:
     log.warning("store.unavailable", error=type(error).__name__)
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return problem(503, "unavailable", "The store does not answer right now: try again", headers=headers)
+    told = "Too many want to change this at once" if isinstance(error, Contention) else "The store does not answer"
+    return problem(503, "unavailable", f"{told}: try again", headers=headers)
 
 
 async def _unexpected(_request: Request, error: Exception) -> Response:

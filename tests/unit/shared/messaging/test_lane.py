@@ -378,7 +378,7 @@ async def test_a_release_while_the_store_is_away_is_tried_again(lane: Lane, offi
 async def test_a_dropped_key_goes_on_without_its_records(
     lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
 ) -> None:
-    assert await parked.drop(TOPIC, "a") == 3
+    assert await parked.drop(TOPIC, "a", by="operator") == 3
     assert await lane.handle([write("a:4")])
     assert office.done == ["a:4"]
 

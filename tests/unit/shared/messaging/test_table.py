@@ -216,7 +216,7 @@ async def test_a_row_that_was_given_up_is_not_parked_again_by_a_reader_that_begi
 ) -> None:
     bad, worse = row("east", None), row("east", None)
     await _feed(reader, bad)
-    assert await parked.drop(TOPIC, "office-east") == 1
+    assert await parked.drop(TOPIC, "office-east", by="operator") == 1
     await _feed(TableReader([offices], parked), bad)
     assert (await parked.keys(), await parked.count(), await parked.show(TOPIC, "office-east")) == ([], 0, [])
     await _feed(TableReader([offices], parked), bad, worse)

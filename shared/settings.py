@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import crashpoint
+
 PREFIX = "TONGBAN_"
 
 
@@ -28,6 +30,8 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     issuer: str
     state: Path = Path(".tongban")
+    crash_at: str = ""
+    """For tests only: where this process kills itself (`shared.crashpoint`)."""
 
     kafka_bootstrap: str = Field(pattern=r"^[^:,\s]+:\d+(,[^:,\s]+:\d+)*$")
     kafka_security_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT"
@@ -45,6 +49,13 @@ class ServiceSettings(BaseSettings):
         AnyHttpUrl(value)
         if re.search(r"[?#]|/$", value):
             raise ValueError("no query, no fragment, no slash at the end")
+        return value
+
+    @field_validator("crash_at")
+    @classmethod
+    def _crash_at_is_a_point(cls, value: str) -> str:
+        if value:
+            crashpoint.parse(value)
         return value
 
     @model_validator(mode="before")

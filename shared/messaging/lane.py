@@ -18,7 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
-from shared import telemetry
+from shared import crashpoint, telemetry
 from shared.contracts.registry import EventModel, stem
 from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head, told_id
 from shared.messaging.metrics import LaneMetrics
@@ -207,6 +207,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _commit(self, message: Any) -> None:
         """Commit the batch. What is not committed comes again and is ignored; who never can starts anew."""
+        crashpoint.reached("before-commit")
         try:
             await message.ack()
             self._uncommitted = 0
@@ -302,6 +303,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             self._metrics.timed(head.type),
         ):
             await handler(event)
+        crashpoint.reached("after-effect")
 
     # -- releasing parked keys ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 from prometheus_client import CollectorRegistry
 
+from shared import crashpoint
 from shared.clock import Clock
 from shared.messaging.envelope import headers
 from shared.messaging.metrics import RelayMetrics
@@ -215,6 +216,7 @@ class Relay:
         try:
             for n in range(sent + 1, int(document["seq"]) + 1):
                 await self._send(str(document["_id"]), n, document["journal"][str(n)])
+                crashpoint.reached("after-produce")
                 sent = n
         except Exception as exc:  # noqa: BLE001 - any failure leaves the rest pending, and is logged
             log.warning("relay.unsent", subject=document["_id"], sequence=sent + 1, error=repr(exc)[:300])

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from shared import telemetry
+from shared import crashpoint, telemetry
 from shared.aggregate import Aggregate, Recorded
 from shared.errors import NotFound, PreconditionFailed
 from shared.store.collection import Database, Document, DuplicateKey, Index
@@ -151,6 +151,7 @@ class Repository(Generic[A]):
             there = await self.collection.get(aggregate.id, without=("journal",))
             if there is None or there.get("birth") != document["birth"]:
                 raise AlreadyThere(aggregate.id) from exc
+        crashpoint.reached("after-write")
         aggregate.v, aggregate.seq = 1, len(recorded)
         self._on_write(aggregate)
 
@@ -223,6 +224,7 @@ class Repository(Generic[A]):
                 return aggregate
             update["$set"]["change"] = name
             if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
+                crashpoint.reached("after-write")
                 aggregate.v += 1
                 aggregate.seq = update["$set"]["seq"]
                 self._on_write(aggregate)

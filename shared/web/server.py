@@ -6,7 +6,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from shared import logging
+from shared import crashpoint, logging
 from shared.settings import Settings, SettingsError, load
 
 GRACE_S = 15
@@ -20,6 +20,7 @@ def serve(settings_class: type[Settings], build_app: Callable[[Settings], FastAP
         sys.stderr.write(f"Cannot start {settings_class.service}, mend these settings:\n{error}\n")
         return 2
     logging.configure(settings.service, settings.log_level)
+    crashpoint.arm(settings.crash_at)
     uvicorn.run(
         build_app(settings),
         host=settings.http_host,

@@ -10,6 +10,7 @@ from typing import Literal
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
 from services.notifications.messages.domain import Ground
+from shared import crashpoint
 
 CLOSE_SECONDS = 10.0
 
@@ -46,6 +47,7 @@ class Line:
                     return outcome
                 begun = True
                 await self._smtp.data(letter)
+                crashpoint.reached("after-smtp-250")
                 outcome = TAKEN
         except SMTPRecipientRefused as exc:
             outcome = Outcome("refused", "recipient-refused") if exc.code >= 500 else Outcome("later", "deferred")

@@ -72,3 +72,10 @@ def test_no_secret_shows_in_errors_or_in_the_settings(environment: pytest.Monkey
     with pytest.raises(SettingsError) as caught:
         load(WaterworksSettings)
     assert "canary" not in str(caught.value)
+
+
+def test_a_crash_point_that_does_not_exist_is_named_at_the_start(environment: pytest.MonkeyPatch) -> None:
+    assert load(WaterworksSettings).crash_at == ""
+    environment.setenv("TONGBAN_CRASH_AT", "after-lunch:1")
+    with pytest.raises(SettingsError, match=r"TONGBAN_CRASH_AT: .*there are after-write, after-produce"):
+        load(WaterworksSettings)

@@ -17,6 +17,12 @@ Petitions = Repository[Petition]
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep brings a long journal to its end, however slow the machine is: these tests are not about time."""
+    monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 60.0)
+
+
 @pytest.fixture
 async def long(petitions: Petitions, clock: FakeClock) -> int:
     """A petition with one entry more than a journal may have; how many that are."""

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+def patient(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:  # after the fixture that makes sweeps short
     """A sweep brings a long journal to its end, however slow the machine is: these tests are not about time."""
     monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 60.0)
 

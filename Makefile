@@ -1,6 +1,6 @@
 # Everything happens in this folder: .venv/ (Python packages) and .tongban/ (jars, data, logs, caches).
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint specs lock down clean
+.PHONY: help demo up test bench lint specs lock down clean
 
 PYTHON ?= python3
 export PIP_CACHE_DIR := $(CURDIR)/.tongban/cache/pip
@@ -19,6 +19,9 @@ up: .venv/installed ## install and start the network
 
 test: .venv/installed lint ## lint, types, import rules, all tests
 	@$(BIN)/python -m pytest
+
+bench: .venv/installed ## measure against the limit pipeline and write docs/performance.md (ONLY=B1,B2: some)
+	@ONLY="$(ONLY)" $(BIN)/python -m tests.bench
 
 lint: .venv/installed ## ruff, mypy, import rules
 	@$(BIN)/ruff check --quiet .

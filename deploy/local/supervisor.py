@@ -82,6 +82,12 @@ class Supervisor:
         """Start what is not running in the group; returns at once."""
         self._rpc.startProcessGroup(group, False)
 
+    def stop(self, *names: str) -> None:
+        """Stop programs and wait until they are gone."""
+        for one in self.processes():
+            if one.name in names:
+                self._rpc.stopProcess(f"{one.group}:{one.name}", True)
+
     def shut_down(self) -> None:
         self._rpc.shutdown()
 

@@ -88,6 +88,12 @@ class Supervisor:
             if one.name in names:
                 self._rpc.stopProcess(f"{one.group}:{one.name}", True)
 
+    def start_again(self, *names: str) -> None:
+        """Start programs that were stopped; returns at once."""
+        for one in self.processes():
+            if one.name in names:
+                self._rpc.startProcess(f"{one.group}:{one.name}", False)
+
     def shut_down(self) -> None:
         self._rpc.shutdown()
 

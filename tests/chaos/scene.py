@@ -1,0 +1,78 @@
+"""What a fault gets to work with, and what it leaves: harms, goals met or missed."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.chaos.city import SERVICES, ChaosCity, Harm
+from tests.chaos.load import Load
+from tests.city.running import until
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Something that had to be so, as a sentence with the number that was measured."""
+
+    text: str
+    met: bool
+
+
+@dataclass
+class Scene:
+    """A city under load, and dice of the fault's own. `brief`: as few harms as show the point, for the test run."""
+
+    city: ChaosCity
+    load: Load
+    dice: random.Random
+    rate: float
+    brief: bool = False
+    kills: int = 0
+    """How many kills the long round is to have; 0 in the short one."""
+    tell: Callable[[str], None] = lambda _: None
+    """Says how far it is, to who watches."""
+    goals: list[Goal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    planted: list[str] = field(default_factory=list)
+    """Ids of statements and keys of records that the fault itself put on a topic."""
+
+    def goal(self, text: str, *, met: bool) -> None:
+        """Something that this fault has to fulfil besides losing and repeating nothing."""
+        self.goals.append(Goal(text, met))
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, for the report."""
+        self.notes.append(text)
+
+    def ready(self, victim: str, within: float = 90.0) -> None:
+        """Wait until the victim works again: a service is ready, anything else runs."""
+        if victim in SERVICES:
+            until(lambda: self.city.answers(self.city.urls[victim]), within=within, what=f"{victim} is ready")
+
+    def kill(self, victim: str) -> Harm:
+        """kill -9, and wait until the victim works again."""
+        harm = self.city.hit(victim)
+        self.city.returned(harm)
+        if victim == "identity":  # it writes nothing under this load: what it does is give tokens
+            self.city.operator_token()
+            harm.effect_at = time.time()
+        self.ready(victim)
+        return harm
+
+    def pause(self, low: float, high: float) -> None:
+        """A random moment later; nothing is waited for."""
+        time.sleep(self.dice.uniform(low, high))
+
+    def go_on(self, seconds: float) -> None:
+        """Let the load run for a while."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One line of the table. `recovery_s`: how soon the first new effect of the victim must come after a harm."""
+
+    number: str
+    title: str
+    inflict: Callable[[Scene], None]
+    recovery_s: float | None = None

@@ -67,8 +67,9 @@ class Round:
 
     def run(self, fault: Fault, *, brief: bool = False, kills: int = 0) -> Row:
         """Inflict the fault, let the city settle, check everything."""
-        dice = random.Random(f"{self.seed}-{fault.number}")
-        scene = Scene(self.city, self.load, dice, self.rate, brief, kills, self.tell, planted=self.planted)
+        scene = Scene(
+            self.city, self.load, self.dice(fault.number), self.rate, brief, kills, self.tell, planted=self.planted
+        )
         before, began, first = self._acknowledged(), time.monotonic(), len(self.city.harms)
         self.load.rate(self.rate)
         until(lambda: self._acknowledged() > before, within=60, what="cases are taken before the harm")
@@ -96,6 +97,10 @@ class Round:
         )
         self._measure(row, evidence)
         return row
+
+    def dice(self, of: str) -> random.Random:
+        """Dice of this seed's own, the same whatever else runs."""
+        return random.Random(f"{self.seed}-{of}")
 
     def gather(self) -> Evidence:
         """Everything as it is now."""

@@ -119,7 +119,7 @@ class Runtime:
         self.relay = Relay(
             [repository for repository, _ in self._repositories],
             self._outlet,
-            Lease(self.database.collection("leases"), "relay", self.settings.instance, self.clock),
+            Lease(self.database.collection("leases"), "relay", self.settings.instance),
             self.clock,
             f"/{self.settings.city}/{self.settings.service}",
             metrics=RelayMetrics(self.registry),

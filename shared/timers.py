@@ -21,7 +21,8 @@ WIDTH = 16
 HOLD_UP_SECONDS = 2.0
 """How long one sweep waits for what it woke: a slow effect (a mail server) then goes on beside the next sweeps."""
 
-Waking = Callable[[str], Awaitable[None]]
+Waking = Callable[[str], Awaitable[bool | None]]
+"""`False`: there was nothing to do yet."""
 
 
 class Timers:
@@ -31,7 +32,7 @@ class Timers:
         self._clock = clock
         self._watched: list[tuple[Repository[Any], Waking]] = []
         self._resting: dict[str, float] = {}
-        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._flying: dict[str, asyncio.Task[bool]] = {}
         self._slots = asyncio.Semaphore(WIDTH)
         self._woken = asyncio.Event()
 
@@ -67,7 +68,7 @@ class Timers:
                 await self._woken.wait()
 
     async def sweep(self) -> int:
-        """Wake everything that is due; how many."""
+        """Wake everything that is due; how many had something to do."""
         now, due = time.monotonic(), 0
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
         for repository, waking in self._watched:
@@ -79,21 +80,22 @@ class Timers:
             woken = [self._launch(waking, id_) for id_ in ids]
             if woken:
                 await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
-            due += len(ids)
+            due += sum(not task.done() or task.result() for task in woken)
         return due
 
-    def _launch(self, waking: Waking, id_: str) -> asyncio.Task[None]:
+    def _launch(self, waking: Waking, id_: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._wake(waking, id_))
         self._flying[id_] = task
         task.add_done_callback(lambda _: self._flying.pop(id_, None))
         return task
 
-    async def _wake(self, waking: Waking, id_: str) -> None:
+    async def _wake(self, waking: Waking, id_: str) -> bool:
         async with self._slots:
             try:
-                await waking(id_)
+                return await waking(id_) is not False
             except (Unavailable, Contention) as exc:
                 log.warning("timers.again", subject=id_, error=repr(exc))
             except Exception:
                 log.exception("timers.failed", subject=id_)
                 self._resting[id_] = time.monotonic() + REST_SECONDS
+            return True

@@ -1,7 +1,7 @@
 """What a command of notifications works with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.notifications.messages.domain import Message, Pace
 from services.notifications.messages.metrics import MailMetrics
@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.contracts.identity import OrganisationPublished
 from shared.contracts.intake import ItemPublished
 from shared.store import Collection, Repository
+from shared.store.lease import Watch
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,5 @@ class Desk:
     organisations: Mapping[str, OrganisationPublished]
     post: Post
     metrics: MailMetrics
+    watch: Watch = field(default_factory=Watch)
+    """How long the attempts of other processes have stood unended."""

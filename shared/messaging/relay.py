@@ -91,7 +91,7 @@ class Relay:
             self.woken.clear()
             try:
                 if not await self._lease.hold():
-                    await asyncio.sleep(SWEEP_SECONDS)  # who holds it looks each second for what we write
+                    await asyncio.sleep(self._lease.pause)  # who holds it looks each second for what we write
                     continue
                 await self._sweep(self._due())
             except Unavailable as exc:
@@ -199,14 +199,14 @@ class Relay:
 
     async def _mark(self, collection: Collection, carried: list[_Carried]) -> None:
         """Mark what was confirmed. `v` is untouched; where a document has moved on, another round finishes."""
-        whole = [c for c in carried if c.error is None]
+        whole = [c for c in carried if c.sent == c.document["seq"]]
         matched = await collection.update_each(
             [
                 ({"_id": c.document["_id"], "v": c.document["v"]}, {"$set": {"sent": c.sent, "pending": 0}})
                 for c in whole
             ]
         )
-        moved = carried if matched < len(whole) else [c for c in carried if c.error is not None]
+        moved = carried if matched < len(whole) else [c for c in carried if c.sent < c.document["seq"]]
         await collection.update_each([({"_id": c.document["_id"]}, {"$max": {"sent": c.sent}}) for c in moved])
         if matched < len(whole):
             self.nudge(collection.name)
@@ -215,6 +215,8 @@ class Relay:
         sent = int(document["sent"])
         try:
             for n in range(sent + 1, int(document["seq"]) + 1):
+                if self._lease.lost:  # held up until somebody else may have taken over: the rest is not ours
+                    return _Carried(document, sent)
                 await self._send(str(document["_id"]), n, document["journal"][str(n)])
                 crashpoint.reached("after-produce")
                 sent = n

@@ -11,7 +11,6 @@ import pytest
 from pymongo import MongoClient
 
 from deploy.local.city import City
-from shared.clock import SystemClock
 from shared.store.collection import Unavailable
 from shared.store.lease import Lease
 from shared.store.mongo import MongoDatabase
@@ -115,7 +114,7 @@ async def test_a_store_that_is_not_there_is_away(ground: Ground) -> None:
 
 async def test_a_lease_has_one_holder(ground: Ground) -> None:
     database = ground.database()
-    leases = [Lease(database.collection("leases"), "relay", f"{n}", SystemClock(), seconds=1.0) for n in range(5)]
+    leases = [Lease(database.collection("leases"), "relay", f"{n}", seconds=1.0) for n in range(5)]
     assert sum(await asyncio.gather(*(lease.hold() for lease in leases))) == 1
     await asyncio.gather(*(lease.release() for lease in leases))
     assert sum(await asyncio.gather(*(lease.hold() for lease in leases))) == 1

@@ -32,7 +32,7 @@ async def _published() -> KafkaMessage:
     petition = Petition.file("petition-1", clock.now())
     petition.answer("办结", clock.now())
     await petitions.add(petition)
-    lease = Lease(database.collection("leases"), "relay", "one", clock)
+    lease = Lease(database.collection("leases"), "relay", "one")
     await Relay([petitions], broker, lease, clock, "/dalian/petitions").sweep()
     _, key, headers, value = broker.taken[1]
     return KafkaMessage({name: text.encode() for name, text in headers.items()}, key, value)

@@ -53,18 +53,20 @@ async def retry(desk: Desk, id_: str) -> Message:
     return await desk.messages.change(id_, lambda message: message.retry(desk.clock.now()))
 
 
-async def deliver(desk: Desk, id_: str) -> None:
-    """One attempt: write it, claim it, hand it over, note the outcome."""
+async def deliver(desk: Desk, id_: str) -> bool:
+    """One attempt: write it, claim it, hand it over, note the outcome. False: there was nothing to attempt."""
     async with desk.post.line() as line:  # first the line, so that the lease runs for the attempt alone
         message = await desk.messages.find(id_)
         if message is None or message.wake_at is None or message.wake_at > desk.clock.now():
-            return
+            return False
+        if message.holder is not None and _may_be_alive(desk, message):
+            return False
         try:
             message = await _deliver(desk, line, message)
         except (NotDue, Fenced) as exc:
             desk.metrics.attempts.labels(exc.code).inc()
             log.warning("mail.overtaken", message=id_, reason=exc.code)
-            return
+            return True
     log.info(
         "mail.attempted",
         message=id_,
@@ -74,6 +76,13 @@ async def deliver(desk: Desk, id_: str) -> None:
         attempts=message.attempts,
         repeats=message.repeats,
     )
+    return True
+
+
+def _may_be_alive(desk: Desk, message: Message) -> bool:
+    """Whether the attempt may still be under way. Its lease is over by our calendar, and ours may be an hour ahead:
+    it is over once we have seen it stand as long as a hand-over may take."""
+    return desk.watch.unchanged(message.id, message.fence) < desk.pace.lease.total_seconds() / 2
 
 
 async def _deliver(desk: Desk, line: Line, message: Message) -> Message:
@@ -118,9 +127,7 @@ async def _write(desk: Desk, message: Message) -> tuple[str, bytes]:
 async def _attempt(desk: Desk, line: Line, message: Message, recipient: str, written: bytes) -> Message:
     """Half the lease is for the hand-over; the other half is left for writing down how it ended."""
     begun, lease, fence = asyncio.get_running_loop().time(), desk.pace.lease.total_seconds(), new_id("attempt")
-    claimed = await _noted(
-        desk, message.id, lambda m: m.claim(desk.instance, fence, desk.clock.now(), desk.pace), begun + lease / 2
-    )
+    claimed = await _noted(desk, message.id, lambda m: _claim(desk, m, message.fence, fence), begun + lease / 2)
     if claimed.repeats > message.repeats:
         desk.metrics.maybe_repeated.inc()
         log.warning("mail.maybe-repeated", message=message.id, repeats=claimed.repeats)
@@ -128,6 +135,13 @@ async def _attempt(desk: Desk, line: Line, message: Message, recipient: str, wri
         outcome = await line.hand_over(recipient, written, begun + lease / 2)
     desk.metrics.attempts.labels(outcome.ground or outcome.kind).inc()
     return await _noted(desk, message.id, lambda m: _end(desk, m, fence, outcome), begun + lease)
+
+
+def _claim(desk: Desk, message: Message, seen: str | None, fence: str) -> None:
+    """Claim what we looked at. Raises `NotDue`, also where another attempt has begun since, whatever the time is."""
+    if message.fence not in (seen, fence):
+        raise NotDue("Another attempt has begun")
+    message.claim(desk.instance, fence, desk.clock.now(), desk.pace)
 
 
 async def _noted(desk: Desk, id_: str, change: Callable[[Message], None], until: float) -> Message:

@@ -101,7 +101,7 @@ class Message(Aggregate):
     def abandon(self, holder: str, now: datetime) -> None:
         """The holder was started anew and knows nothing of its attempt: it need not wait for the lease to end."""
         if self.state == "sending" and self.holder == holder:
-            self.wake_at = now
+            self.holder, self.wake_at = None, now
 
     def handed_over(self, fence: str, now: datetime) -> None:
         """The mail server took it. Raises `Fenced`."""

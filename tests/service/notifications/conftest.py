@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import httpx
@@ -80,10 +81,10 @@ class Town:
     def desk(self) -> Desk:
         return self.office.desk
 
-    async def open(self, instance: str = "one", **more: Any) -> Office:
-        """Start a process of the service over the same store."""
+    async def open(self, instance: str = "one", *, clock: FakeClock | None = None, **more: Any) -> Office:
+        """Start a process of the service over the same store, by the town's clock or one of its own."""
         wanted = settings(self.server.port, instance=instance, **more)
-        office = Office(*build_for_tests(wanted, self.database, self.clock, self.bus))
+        office = Office(*build_for_tests(wanted, self.database, clock or self.clock, self.bus))
         await self.bus.join(office.runtime)
         assert office.runtime.tables is not None
         for record in self.bus.records:  # a process works once its tables are caught up
@@ -181,9 +182,11 @@ async def _publish_city(town: Town) -> None:
 
 
 @pytest.fixture
-async def bare_town() -> AsyncIterator[Town]:
-    """Nobody's address is known, and no template."""
+async def bare_town(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+    """Nobody's address is known, and no template. The processes' even time passes with the town's clock."""
     clock, bus, server = FakeClock(), MemoryBus(), FakeMailServer()
+    even = SimpleNamespace(monotonic=lambda: clock.now().timestamp())
+    monkeypatch.setattr("shared.store.lease.time", even)
     await server.up()
     town = Town(bus, clock, FakeIdentity(clock), MemoryDatabase(), server)
     await town.open()

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from services.notifications.desk import Desk
 from services.notifications.messages import commands
+from services.notifications.messages.domain import Message
 from shared import timers
 from shared.contracts.notifications import MessageFailed, MessageSent
-from shared.testing import eventually
+from shared.testing import FakeClock, eventually
 from tests.service.notifications.conftest import CASE, LI_NA, Town, accepted, decided
 
 REPEATED = "tongban_mail_maybe_repeated_total"
@@ -46,8 +48,12 @@ async def test_after_a_crash_another_instance_waits_for_the_end_of_the_lease(tow
     await killed_after_the_server_took_it(town)
     await town.open("two")
     await town.later(timedelta(seconds=59))
+    await town.later(timedelta(seconds=2))
+    assert len(town.server.mails) == 1, "by the calendar it is over; now it is watched as long as a hand-over may take"
+    await town.later(timedelta(seconds=29))
     assert len(town.server.mails) == 1
     await town.later(timedelta(seconds=2))
+    assert len(town.server.mails) == 2
     assert len({mail.id for mail in town.server.mails}) == 1
     assert [(s["attempts"], s["repeats"]) for s in town.bus.said(MessageSent)] == [(2, 1)]
 
@@ -74,12 +80,62 @@ async def test_a_zombie_that_wakes_after_its_lease_is_fenced_off(town: Town) -> 
     await held.wait()
     await town.open("two")
     await town.later(timedelta(seconds=61))
+    await town.later(timedelta(seconds=31))
     awake.set()
     await zombie
     await town.bus.settle()
     assert len(town.server.mails) == 2
     assert [(s["attempts"], s["repeats"]) for s in town.bus.said(MessageSent)] == [(2, 1)]
     assert town.office.counted("tongban_mail_attempts_total", outcome="message_fenced") == 1
+
+
+async def test_a_process_whose_clock_is_an_hour_ahead_takes_no_attempt_from_a_living_one(town: Town) -> None:
+    id_ = await town.queued(accepted())
+    ahead = await town.open("two", clock=FakeClock(town.clock.now() + timedelta(hours=1)))
+    held, awake = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        town.server.taking = None
+        held.set()
+        await awake.wait()
+
+    town.server.taking = hold
+    sending = asyncio.create_task(commands.deliver(town.desk, id_))
+    await held.wait()
+    await commands.deliver(ahead.desk, id_)
+    assert len(town.server.mails) == 1
+    awake.set()
+    await sending
+    await town.bus.settle()
+    assert len(town.server.mails) == 1
+    assert [(s["attempts"], s["repeats"]) for s in town.bus.said(MessageSent)] == [(1, 0)]
+
+
+async def test_an_attempt_that_began_since_one_looked_is_not_taken_over_by_a_clock_that_is_ahead(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await town.queued(accepted())
+    ahead = await town.open("two", clock=FakeClock(town.clock.now() + timedelta(hours=1)))
+    held, awake, write = asyncio.Event(), asyncio.Event(), commands._write
+    sending: list[asyncio.Task[bool]] = []
+
+    async def hold() -> None:
+        town.server.taking = None
+        held.set()
+        await awake.wait()
+
+    async def meanwhile(desk: Desk, message: Message) -> tuple[str, bytes]:
+        if desk is ahead.desk:
+            sending.append(asyncio.create_task(commands.deliver(town.desk, id_)))
+            await held.wait()
+        return await write(desk, message)
+
+    town.server.taking = hold
+    monkeypatch.setattr(commands, "_write", meanwhile)
+    await commands.deliver(ahead.desk, id_)
+    awake.set()
+    await asyncio.gather(*sending)
+    assert len(town.server.mails) == 1
 
 
 async def test_two_processes_send_a_message_once(town: Town) -> None:

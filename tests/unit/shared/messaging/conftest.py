@@ -102,9 +102,7 @@ def relay_over(
     holder: str = "one",
 ) -> Relay:
     """A relay of the office."""
-    return Relay(
-        [petitions], broker, Lease(database.collection("leases"), "relay", holder, clock), clock, "/dalian/petitions"
-    )
+    return Relay([petitions], broker, Lease(database.collection("leases"), "relay", holder), clock, "/dalian/petitions")
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
-from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from shared.messaging.relay import Relay
 from shared.store.collection import Unavailable
+from shared.store.lease import TERM_SECONDS
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import Repository
 from shared.testing.clock import FakeClock
@@ -310,7 +311,10 @@ async def test_of_two_relays_the_holder_publishes_and_the_other_takes_over(
     broker: FakeBroker,
     database: MemoryDatabase,
     clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    passed = [0.0]
+    monkeypatch.setattr("shared.store.lease.time", SimpleNamespace(monotonic=lambda: passed[0]))
     other_broker = FakeBroker()
     other = relay_over(petitions, other_broker, database, clock, "two")
     first = asyncio.create_task(relay.run())
@@ -322,10 +326,31 @@ async def test_of_two_relays_the_holder_publishes_and_the_other_takes_over(
     await asyncio.gather(first, return_exceptions=True)
     await _file(petitions, clock, "petition-2")
     assert not await _taken(other_broker, 1), "killed: the lease runs on"
-    clock.forward(timedelta(seconds=6))
+    passed[0] += TERM_SECONDS
     await eventually(lambda: _taken(other_broker, 1), within=2.0, every=0.005)
     second.cancel()
     assert (broker.ids(), other_broker.ids()) == (["petition-1:1"], ["petition-2:1"])
+
+
+async def test_a_relay_whose_term_is_over_sends_no_further_entry(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was held up: somebody else may be sending these entries by now."""
+    passed = [0.0]
+    monkeypatch.setattr("shared.store.lease.time", SimpleNamespace(monotonic=lambda: passed[0]))
+    broker.waiting["petition-1"] = asyncio.Event()
+    await _file(petitions, clock, "petition-1", answers=2)
+    assert await relay._lease.hold()
+    assert await relay.sweep() == 0, "its first entry is on its way"
+    passed[0] += TERM_SECONDS
+    broker.waiting["petition-1"].set()
+    await eventually(lambda: _taken(broker, 1), within=2.0, every=0.005)
+    assert await relay.sweep() == 1
+    assert broker.ids() == ["petition-1:1"]
+    assert await _marks(petitions, "petition-1") == (3, 1, 3)
+    assert await relay._lease.hold()
+    assert await relay.sweep() == 2
+    assert await _marks(petitions, "petition-1") == (3, 3, 0)
 
 
 async def test_a_relay_that_is_stopped_leaves_nothing_and_makes_room_at_once(

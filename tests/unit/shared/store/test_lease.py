@@ -1,59 +1,85 @@
-"""A lease has one holder at a time."""
+"""A lease has one holder at a time, whatever the clocks of the processes say."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from shared.store.collection import Unavailable
-from shared.store.lease import Lease
+from shared.store.lease import LOOK_SECONDS, WATCHED, Lease, Watch
 from shared.store.memory import MemoryDatabase
-from shared.testing.clock import FakeClock
 
 Later = Callable[[float], None]
 
 
 @pytest.fixture
-def later(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets seconds pass on the wall and in the process."""
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Lets seconds pass."""
     passed = [0.0]
     monkeypatch.setattr("shared.store.lease.time", SimpleNamespace(monotonic=lambda: passed[0]))
 
     def go(seconds: float) -> None:
         passed[0] += seconds
-        clock.forward(timedelta(seconds=seconds))
 
     return go
 
 
 @pytest.fixture
-def first(database: MemoryDatabase, clock: FakeClock) -> Lease:
-    return Lease(database.collection("leases"), "relay", "first", clock, seconds=5)
+def first(database: MemoryDatabase) -> Lease:
+    return Lease(database.collection("leases"), "relay", "first", seconds=5)
 
 
 @pytest.fixture
-def second(database: MemoryDatabase, clock: FakeClock) -> Lease:
-    return Lease(database.collection("leases"), "relay", "second", clock, seconds=5)
+def second(database: MemoryDatabase) -> Lease:
+    return Lease(database.collection("leases"), "relay", "second", seconds=5)
 
 
 async def test_one_of_two_holds_it(first: Lease, second: Lease) -> None:
     assert [await first.hold(), await second.hold(), await first.hold()] == [True, False, True]
 
 
-async def test_it_is_free_when_its_time_is_over(first: Lease, second: Lease, later: Later) -> None:
+async def test_it_is_taken_over_when_it_was_seen_unrenewed_for_a_whole_term(
+    first: Lease, second: Lease, later: Later
+) -> None:
     await first.hold()
-    later(5)
+    later(60)
+    assert not await second.hold(), "it looks for the first time: who knows when it was renewed"
+    later(4.999)
     assert not await second.hold()
     later(0.001)
     assert await second.hold()
-
-
-async def test_a_holder_that_slept_too_long_notices_that_it_lost_it(first: Lease, second: Lease, later: Later) -> None:
-    await first.hold()
-    later(6)
-    await second.hold()
     assert not await first.hold()
+
+
+async def test_a_renewal_begins_the_watch_anew(first: Lease, second: Lease, later: Later) -> None:
+    await first.hold()
+    await second.hold()
+    later(4)
+    await first.hold()
+    await second.hold()
+    later(4)
+    assert not await second.hold()
+    assert await first.hold()
+
+
+async def test_who_waits_asks_again_just_when_the_term_is_over(first: Lease, second: Lease, later: Later) -> None:
+    await first.hold()
+    await second.hold()
+    assert second.pause == LOOK_SECONDS
+    later(4.8)
+    await second.hold()
+    assert second.pause == pytest.approx(0.2)
+
+
+async def test_the_holder_stops_believing_before_anybody_takes_over(first: Lease, second: Lease, later: Later) -> None:
+    await first.hold()
+    assert not first.lost
+    await second.hold()
+    later(5)
+    assert first.lost
+    assert await second.hold()
+    assert not await first.hold()
+    assert first.lost
 
 
 async def test_who_asks_often_enough_keeps_it(first: Lease, second: Lease, later: Later) -> None:
@@ -61,6 +87,18 @@ async def test_who_asks_often_enough_keeps_it(first: Lease, second: Lease, later
         assert await first.hold()
         assert not await second.hold()
         later(2)
+        assert not first.lost
+
+
+async def test_two_who_watched_the_same_turn_do_not_both_get_it(
+    first: Lease, second: Lease, database: MemoryDatabase, later: Later
+) -> None:
+    third = Lease(database.collection("leases"), "relay", "third", seconds=5)
+    await first.hold()
+    await second.hold()
+    await third.hold()
+    later(5)
+    assert [await second.hold(), await third.hold()] == [True, False]
 
 
 async def test_who_gives_it_up_makes_room_at_once(first: Lease, second: Lease) -> None:
@@ -71,11 +109,20 @@ async def test_who_gives_it_up_makes_room_at_once(first: Lease, second: Lease) -
     assert await second.hold()
 
 
-async def test_a_holder_that_was_started_again_goes_on_at_once(
-    first: Lease, database: MemoryDatabase, clock: FakeClock
-) -> None:
+async def test_a_turn_never_comes_twice(first: Lease, second: Lease, later: Later) -> None:
+    """Given up and taken again between two looks, it is not the turn that was watched."""
     await first.hold()
-    assert await Lease(database.collection("leases"), "relay", "first", clock, seconds=5).hold()
+    await second.hold()
+    later(4)
+    await first.release()
+    await first.hold()
+    later(1)
+    assert not await second.hold()
+
+
+async def test_a_holder_that_was_started_again_goes_on_at_once(first: Lease, database: MemoryDatabase) -> None:
+    await first.hold()
+    assert await Lease(database.collection("leases"), "relay", "first", seconds=5).hold()
 
 
 async def test_the_store_is_asked_again_after_a_third_of_the_term(
@@ -88,3 +135,13 @@ async def test_the_store_is_asked_again_after_a_third_of_the_term(
     later(0.1)
     with pytest.raises(Unavailable):
         await first.hold()
+    later(3.3)
+    assert first.lost
+
+
+async def test_a_watch_keeps_no_more_than_it_may(later: Later) -> None:
+    watch = Watch()
+    for n in range(WATCHED + 1):
+        watch.unchanged(f"{n}", "mark")
+    later(1)
+    assert [watch.unchanged("0", "mark"), watch.unchanged(f"{WATCHED}", "mark")] == [0.0, 1.0]

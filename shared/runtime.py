@@ -28,6 +28,7 @@ from shared.settings import ServiceSettings
 from shared.store import Collection, Database, Repository
 from shared.store.collection import Index, Unavailable
 from shared.store.lease import Lease
+from shared.store.remembered import Remembered
 from shared.timers import Timers, Waking
 
 log = structlog.get_logger("runtime")
@@ -56,6 +57,7 @@ class Runtime:
         self._outlet: Outlet = outlet or KafkaOutlet(lambda: client_options(settings))
         self._repositories: list[tuple[Repository[Any], tuple[Index, ...]]] = []
         self._collections: list[tuple[Collection, tuple[Index, ...]]] = []
+        self._remembered: dict[str, list[Remembered[Any]]] = {}
         self._tables: list[Table[Any]] = []
         self._at_start: list[Callable[[], Awaitable[None]]] = []
         self._at_stop: list[Callable[[], Awaitable[None]]] = []
@@ -70,6 +72,12 @@ class Runtime:
         repository = Repository(self.database, name, model, partial(self._written, name))
         self._repositories.append((repository, indexes))
         return repository
+
+    def remembered(self, repository: Repository[A]) -> Remembered[A]:
+        """The repository's aggregates through a small memory; what this process writes is seen at once."""
+        remembered = Remembered(repository)
+        self._remembered.setdefault(repository.collection.name, []).append(remembered)
+        return remembered
 
     def collection(self, name: str, *indexes: Index) -> Collection:
         """A plain collection, for read models."""
@@ -109,6 +117,8 @@ class Runtime:
         self._at_stop.append(finish)
 
     def _written(self, collection: str, aggregate: Aggregate) -> None:
+        for remembered in self._remembered.get(collection, ()):
+            remembered.forget(aggregate.id)
         if self.relay is not None:
             self.relay.nudge(collection)
         if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
@@ -229,6 +239,10 @@ class Runtime:
         while self.relay is not None:
             await self.relay.forget()
             await asyncio.sleep(FORGET_SECONDS)
+
+    def behind_seconds(self) -> float:
+        """How long the events that our lane handles now have waited for it."""
+        return self.lane.behind_seconds() if self.lane is not None else 0.0
 
     # -- readiness ---------------------------------------------------------------------------------------
 

@@ -48,11 +48,16 @@ def _wire(
 ) -> tuple[FastAPI, Runtime, Desk]:
     runtime = Runtime(settings, database, clock, outlet=outlet)
     keys = runtime.table(KeyPublished, key=lambda row: row.kid)
+    items = runtime.repository("items", Item)
+    rules, calendars = runtime.repository("rules", RulePack), runtime.repository("calendars", WorkingDays)
     desk = Desk(
         clock=clock,
-        items=runtime.repository("items", Item),
-        rules=runtime.repository("rules", RulePack),
-        calendars=runtime.repository("calendars", WorkingDays),
+        items=items,
+        rules=rules,
+        calendars=calendars,
+        guides=runtime.remembered(items),
+        law=runtime.remembered(rules),
+        days=runtime.remembered(calendars),
         files=runtime.repository("files", File),
         objects=Objects(settings.files_url),
         file_limit=settings.file_limit,

@@ -13,16 +13,23 @@ from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.messaging.table import Table
 from shared.rejection import Rejection
 from shared.store import Repository
+from shared.store.remembered import Remembered
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Stores, tables and clock: everything but the wish itself."""
+    """Stores, tables and clock: everything but the wish itself.
+
+    `guides`, `law` and `days` are items, rules and calendars as they were a moment ago, for those who always look.
+    """
 
     clock: Clock
     items: Repository[Item]
     rules: Repository[RulePack]
     calendars: Repository[WorkingDays]
+    guides: Remembered[Item]
+    law: Remembered[RulePack]
+    days: Remembered[WorkingDays]
     files: Repository[File]
     objects: Objects
     file_limit: int

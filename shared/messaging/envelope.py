@@ -46,6 +46,8 @@ class Record:
     key: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
     value: bytes | None
+    written_at: float | None = None
+    """When the topic took it (Unix time), where that is known."""
 
     @property
     def lock(self) -> str:

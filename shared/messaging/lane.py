@@ -42,6 +42,7 @@ REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
 UNCOMMITTED_LIMIT = 5
 LOOK_SECONDS = 10.0
+LATELY_SECONDS = 2.0
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -76,6 +77,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._slots = asyncio.Semaphore(WIDTH)
         self._uncommitted = 0
         self.held: str | None = None
+        self._waited = 0.0, 0.0
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
 
     @property
@@ -179,6 +181,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 return f"{partition.topic}-{partition.partition} was not polled for {(now - polled) / 1000:.0f} s"
         return None
 
+    def behind_seconds(self) -> float:
+        """How long the records of the last batch had waited on their topics; 0 where none came lately."""
+        came, waited = self._waited
+        return waited if time.monotonic() - came < LATELY_SECONDS else 0.0
+
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
         """Finish and commit the batch before the partitions go to somebody else."""
         try:
@@ -195,7 +202,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _consume(self, message: Any) -> None:
         records = [
-            Record(r.topic, r.partition, r.offset, r.key, getattr(r, "raw_headers", r.headers), r.value)
+            Record(r.topic, r.partition, r.offset, r.key, getattr(r, "raw_headers", r.headers), r.value, _written_at(r))
             for r in message.raw_message
         ]
         async with self._turn:
@@ -220,8 +227,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def handle(self, records: Iterable[Record]) -> bool:
         """Handle a batch; false when it must come again because our infrastructure is away."""
         keys: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        oldest = time.time()
         for record in records:
             keys[record.topic, record.lock].append(record)
+            oldest = min(oldest, record.written_at or oldest)
+        self._waited = time.monotonic(), max(0.0, time.time() - oldest)
         results: list[BaseException | None] = []
         try:
             for topic in {topic for topic, _ in keys} - self._standing.keys():
@@ -343,6 +353,12 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             raise Unreadable("too-large", "its bytes were not kept")
         await self._one(record)
         await self._parked.done(record)
+
+
+def _written_at(record: Any) -> float | None:
+    """Kafka's timestamp, in seconds; it has none of records from before it knew the time."""
+    stamp = getattr(record, "timestamp", None)
+    return stamp / 1000 if stamp is not None and stamp > 0 else None
 
 
 async def _whole_message(message: Any) -> Any:

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.types import ASGIApp, Lifespan
 
 from shared.web import pages, problems
+from shared.web.admission import Admission
 from shared.web.authentication import Verifier, public
 from shared.web.edge import Edge
 from shared.web.readiness import Readiness, Report
@@ -19,13 +20,14 @@ _pages = pages.templates()
 
 
 class ServiceApp(FastAPI):
-    """FastAPI with our edge around it and the problem's schema in its OpenAPI."""
+    """FastAPI with our edge and the gate around it, and the problem's schema in its OpenAPI."""
 
     registry: CollectorRegistry
+    admission: Admission
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge goes outside FastAPI's own layers, so that their answers (413, 500) pass through it too."""
-        return Edge(super().build_middleware_stack(), self.registry)
+        return Edge(self.admission.around(super().build_middleware_stack(), self.registry), self.registry)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI description, made once."""
@@ -36,7 +38,7 @@ class ServiceApp(FastAPI):
         return document
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - its parts, by name
     title: str,
     version: str,
     *,
@@ -44,6 +46,7 @@ def create_app(
     readiness: Readiness,
     registry: CollectorRegistry,
     verifier: Verifier,
+    admission: Admission,
     routers: Sequence[APIRouter] = (),
     asyncapi: Callable[[], Mapping[str, Any]] | None = None,
 ) -> ServiceApp:
@@ -62,7 +65,7 @@ def create_app(
         max_body_size=MAX_BODY,
         separate_input_output_schemas=False,
     )
-    app.registry = registry
+    app.registry, app.admission = registry, admission
     app.state.verifier = verifier
     problems.install(app)
     for router in (*routers, _probes(readiness, registry), _documents(asyncapi), pages.router):

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
+from shared.web.admission import PROBES, SHED
 from shared.web.problems import MEDIA_TYPE, problem
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
@@ -22,7 +23,6 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 log = structlog.get_logger(__name__)
 
 
@@ -61,7 +61,7 @@ class Edge:
         route = getattr(scope.get("route"), "path_format", "unmatched")
         method = scope["method"] if route != "unmatched" else "ANY"
         self._seconds.labels(method, route, str(status)).observe(seconds)
-        write = log.debug if route in PROBES else log.info
+        write = log.debug if route in PROBES or SHED in scope else log.info
         write("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 

@@ -44,12 +44,15 @@ class Problem(BaseModel):
     incident: str | None = None
 
 
-# For `FastAPI(responses=…)`: the answer of every operation that does not succeed.
+# For `FastAPI(responses=…)`: the answers of every operation that does not succeed.
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "A problem (RFC 9457)",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+    "default": {"description": "A problem (RFC 9457)", "content": _CONTENT},
+    503: {
+        "description": "Not now: too much comes at once (`overloaded`), or the store is away (`unavailable`)",
+        "headers": {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}},
+        "content": _CONTENT,
+    },
 }
 SCHEMAS: Mapping[str, Any] = models_json_schema(
     [(Problem, "serialization")], ref_template="#/components/schemas/{model}"

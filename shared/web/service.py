@@ -12,6 +12,7 @@ from shared.contracts.registry import EventModel
 from shared.messaging import asyncapi
 from shared.messaging.relay import Relay
 from shared.runtime import Runtime
+from shared.web.admission import Admission
 from shared.web.app import create_app
 from shared.web.authentication import Verifier
 from shared.web.ops import ops_router
@@ -47,6 +48,9 @@ def service_app(
         registry=runtime.registry,
         verifier=Verifier(
             lambda: {kid: row.model_dump() for kid, row in keys.items()}, runtime.settings.issuer, runtime.clock
+        ),
+        admission=Admission(
+            runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
         routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay))),
         asyncapi=events,

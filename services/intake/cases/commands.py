@@ -59,9 +59,12 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
 
     The same id again gives the case that is there, or `IdempotencyKeyReused` where the body differs.
     """
-    if (there := await desk.cases.find(id_)) is not None:
-        return _same(there, digest), False
-    guide, files = await _checked(desk, caller, application)
+    try:
+        guide, files = await _checked(desk, caller, application)
+    except Invalid:
+        if (there := await desk.cases.find(id_)) is not None:  # what was right when it was taken may be gone by now
+            return _same(there, digest), False
+        raise
     now = desk.clock.now()
     case = Case(
         id=id_,
@@ -83,7 +86,7 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
     try:
         await desk.cases.add(case)
         return case, True
-    except AlreadyThere:  # the same request came twice at once
+    except AlreadyThere:  # the same request came before
         return _same(await desk.cases.get(id_), digest), False
 
 
@@ -94,7 +97,7 @@ def _same(case: Case, digest: str) -> Case:
 
 
 async def _checked(desk: Desk, caller: Caller, application: Application) -> tuple[said.ItemPublished, dict[str, File]]:
-    item = await desk.items.find(item_id(application.item))
+    item = await desk.guides.find(item_id(application.item))
     guide = item.guide if item is not None else None
     faults: list[Fault] = []
     if guide is None:

@@ -21,13 +21,13 @@ async def set_calendar(desk: Desk, calendar: WorkingDays) -> tuple[WorkingDays, 
 
 
 async def rules(desk: Desk) -> RulePack:
-    """The rules in force; an empty pack before any was loaded."""
-    return await desk.rules.find(RULES_ID) or RulePack(id=RULES_ID)
+    """The rules in force, or a moment ago; an empty pack before any was loaded."""
+    return await desk.law.find(RULES_ID) or RulePack(id=RULES_ID)
 
 
 async def calendar(desk: Desk) -> WorkingDays:
-    """The calendar in force; weekends only before any was loaded."""
-    return await desk.calendars.find(CALENDAR_ID) or WorkingDays(id=CALENDAR_ID)
+    """The calendar in force, or a moment ago; weekends only before any was loaded."""
+    return await desk.days.find(CALENDAR_ID) or WorkingDays(id=CALENDAR_ID)
 
 
 async def _put(repository: Repository[A], wanted: A) -> tuple[A, bool]:

@@ -75,6 +75,24 @@ async def test_the_same_key_and_body_give_the_same_case(town: IntakeTown) -> Non
     assert len(town.bus.said(intake.CaseSubmitted)) == 1
 
 
+async def test_the_same_request_gives_the_case_though_a_file_is_gone_meanwhile(town: IntakeTown) -> None:
+    body = await town.application()
+    first = await town.submit(body, key="k")
+    digest = hashlib.sha256(PDF).hexdigest()
+    (town.files / "sha256" / digest[:2] / digest).unlink()
+    again = await town.submit(body, key="k")
+    assert (again.status_code, again.json()["case"]) == (200, first.json()["case"])
+
+
+async def test_a_new_guide_is_in_force_for_the_next_application(town: IntakeTown) -> None:
+    guide = (await town.http.get("/items/residence-permit")).json()
+    await town.apply()
+    guide["form"]["properties"]["name"]["maxLength"] = 1
+    await town.http.put("/items/residence-permit", json=guide, headers=town.operator())
+    answer = await town.submit(await town.application())
+    assert [(fault["pointer"], fault["code"]) for fault in answer.json()["faults"]] == [("/form/name", "max_length")]
+
+
 async def test_the_same_key_with_another_body_is_refused(town: IntakeTown) -> None:
     body = await town.application()
     await town.submit(body, key="k")

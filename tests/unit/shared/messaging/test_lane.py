@@ -1,8 +1,9 @@
 """Lane: one key in order, the keys beside each other; what cannot be handled parks its key and nothing else."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -418,6 +419,21 @@ async def test_an_operator_sees_the_keys_that_stand_still_and_why(parked: Parked
     assert await parked.count() == 4
     assert [r.value for r in await parked.show(TOPIC, "a")] == [None] * 3, "payloads only when asked for"
     assert all(r.value for r in await parked.show(TOPIC, "a", values=True))
+
+
+async def test_a_lane_says_how_long_events_have_waited_for_it(
+    lane: Lane, write: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lane.behind_seconds() == 0
+    await lane.handle(
+        [replace(write("a:1"), written_at=time.time() - 9), replace(write("b:1"), written_at=time.time())]
+    )
+    assert 9 <= lane.behind_seconds() < 12
+    await lane.handle([write("a:2")])
+    assert lane.behind_seconds() < 1, "when it was written is not known"
+    await lane.handle([replace(write("a:3"), written_at=time.time() - 9)])
+    monkeypatch.setattr("shared.messaging.lane.LATELY_SECONDS", 0.0)
+    assert lane.behind_seconds() == 0, "nothing came lately"
 
 
 async def test_what_a_lane_does_is_counted(office: Office, parked: Parked, write: Callable[..., Record]) -> None:

@@ -1,5 +1,6 @@
 """A small service of its own to try the kit on: a key, tokens, a few routes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +10,7 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from shared import telemetry
@@ -17,6 +18,7 @@ from shared.caller import Caller
 from shared.errors import Conflict, Fault, IdempotencyKeyReused, Invalid
 from shared.store import Contention, Unavailable
 from shared.testing.clock import FakeClock
+from shared.web.admission import Admission
 from shared.web.app import ServiceApp, create_app
 from shared.web.authentication import Verifier, public, requires
 from shared.web.idempotency import IdempotencyKey, body_digest, derive
@@ -66,6 +68,15 @@ class Thing(BaseModel):
     size: int
 
 
+@dataclass
+class Crowd:
+    """Requests that stay inside until the test lets them go, and how far behind the service says it is."""
+
+    behind: float = 0.0
+    inside: int = 0
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 router = APIRouter(prefix="/things", tags=["things"])
 People = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person"))]
 anybody = [Depends(public("a test"))]
@@ -95,6 +106,14 @@ async def upload(body: Thing) -> int:
     return len(body.label)
 
 
+@router.post("/slow", dependencies=anybody)
+async def slow(body: Thing, request: Request) -> int:
+    crowd: Crowd = request.app.state.crowd
+    crowd.inside += 1
+    await crowd.go.wait()
+    return body.size
+
+
 @router.get("/broken/{how}", dependencies=anybody)
 async def broken(how: str) -> None:
     raise {
@@ -105,6 +124,11 @@ async def broken(how: str) -> None:
         "contention": Contention("thing-1"),
         "bug": RuntimeError("canary"),
     }[how]
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    return Crowd()
 
 
 @pytest.fixture
@@ -123,17 +147,25 @@ def readiness() -> Readiness:
 
 
 @pytest.fixture
-def app(signer: Signer, clock: FakeClock, readiness: Readiness) -> ServiceApp:
-    return create_app(
+def admission(crowd: Crowd) -> Admission:
+    return Admission(2, lambda: crowd.behind, patience=5.0)
+
+
+@pytest.fixture
+def app(signer: Signer, clock: FakeClock, readiness: Readiness, admission: Admission, crowd: Crowd) -> ServiceApp:
+    made = create_app(
         "waterworks",
         "1.0",
         lifespan=None,
         readiness=readiness,
         registry=telemetry.new_registry(),
+        admission=admission,
         verifier=Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock),
         routers=[router],
         asyncapi=lambda: {"asyncapi": "3.0.0"},
     )
+    made.state.crowd = crowd
+    return made
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""Who is let in: more than a process can work on is refused at once, for a late answer helps nobody.
+
+Refused is what would make too many at once, and, where it would bring new work, while what was accepted before waits
+too long. A request counts while it is worked on: not while its body is still coming, nor while its answer goes out.
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.web.problems import problem
+
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+RETRY_AFTER_S = (1, 3)
+"""Seconds after which to try again, drawn for each, so that they do not come back together."""
+TELL_SECONDS = 5.0
+SHED = "tongban.shed"
+"""Key of the scope of a request that was refused here."""
+log = structlog.get_logger(__name__)
+
+
+class Admission:
+    """At most `limit` requests at once; none that brings work while `behind()` (seconds) is above `patience`."""
+
+    def __init__(self, limit: int, behind: Callable[[], float] = lambda: 0.0, patience: float = 5.0) -> None:
+        self._limit, self._behind, self._patience = limit, behind, patience
+        self._working = 0
+        self._told = float("-inf")
+        self._refused: Counter | None = None
+
+    def around(self, app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
+        """The app behind this gate, with its metrics."""
+        self._refused = Counter(
+            "tongban_http_refused_total", "Requests refused for overload", ["reason"], registry=registry
+        )
+        gauge = Gauge("tongban_http_in_progress", "Requests that are worked on", registry=registry)
+        gauge.set_function(lambda: self._working)
+
+        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["path"] in PROBES:
+                await app(scope, receive, send)
+            elif (reason := self._reason(scope["method"])) is not None:
+                await self._refuse(reason, scope, receive, send)
+            else:
+                await self._admit(app, scope, receive, send)
+
+        return gate
+
+    def _reason(self, method: str) -> str | None:
+        if self._working >= self._limit:
+            return "busy"
+        if method not in READS and self._behind() > self._patience:
+            return "behind"
+        return None
+
+    async def _refuse(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._refused is not None  # noqa: S101 - there is no gate before `around`
+        self._refused.labels(reason).inc()
+        scope[SHED] = reason
+        if (now := time.monotonic()) - self._told > TELL_SECONDS:
+            self._told = now
+            log.warning("http.overloaded", reason=reason, working=self._working, behind=round(self._behind(), 1))
+        wait = random.randint(*RETRY_AFTER_S)  # noqa: S311 - no secret
+        told = "Too much comes at once: try again a little later"
+        answer = problem(503, "overloaded", told, headers={"Retry-After": str(wait)})
+        await answer(scope, receive, send)
+
+    async def _admit(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        working = False
+
+        def work(begun: bool) -> None:
+            nonlocal working
+            self._working += begun - working
+            working = begun
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                work(True)
+            return message
+
+        async def sent(message: Message) -> None:
+            work(False)
+            await send(message)
+
+        work(scope["method"] in READS)
+        try:
+            await app(scope, received, sent)
+        finally:
+            work(False)

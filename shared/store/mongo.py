@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from copy import deepcopy
 from datetime import UTC
+from functools import partial
 from typing import Any, TypeVar
 
+import bson
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import UpdateOne, errors
 from pymongo.write_concern import WriteConcern
 
 from shared.store.collection import Document, DuplicateKey, Filter, Index, Unavailable, Update
+from shared.store.together import Together
 
 T = TypeVar("T")
 
@@ -19,27 +24,51 @@ PING_SECONDS = 2.0
 TRANSIENT = frozenset({6, 7, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
 """Server errors that pass: network, time limits, write conflict, stepdown, shutdown, not primary, disk full."""
 DUPLICATE = 11000
+TOGETHER = 500
+"""Inserts in one round trip, at most."""
+TOGETHER_BYTES = 8_000_000
+READ_TOGETHER = 100
+READS_AT_ONCE = 2
 
 
 async def _asked(answer: Awaitable[T]) -> T:
     """Await the driver and speak our errors."""
     try:
         return await answer
-    except errors.DuplicateKeyError as exc:
-        raise DuplicateKey(str((exc.details or {}).get("keyPattern"))) from exc
-    except errors.ConnectionFailure as exc:
-        raise Unavailable(type(exc).__name__) from exc
-    except errors.BulkWriteError as exc:
+    except errors.PyMongoError as exc:
+        if (ours := _ours(exc)) is exc:
+            raise
+        raise ours from exc
+
+
+def _ours(exc: errors.PyMongoError) -> Exception:
+    """What a failure of the driver means to us; itself where it has no name of ours."""
+    if isinstance(exc, errors.DuplicateKeyError):
+        return DuplicateKey(str((exc.details or {}).get("keyPattern")))
+    if isinstance(exc, errors.ConnectionFailure):
+        return Unavailable(type(exc).__name__)
+    if isinstance(exc, errors.BulkWriteError):
         codes = {fault["code"] for part in ("writeErrors", "writeConcernErrors") for fault in exc.details.get(part, ())}
         if codes & TRANSIENT:
-            raise Unavailable(f"BulkWriteError {sorted(codes)}") from exc
+            return Unavailable(f"BulkWriteError {sorted(codes)}")
         if codes == {DUPLICATE}:
-            raise DuplicateKey(str(exc.details["writeErrors"][0].get("keyPattern"))) from exc
-        raise
-    except errors.OperationFailure as exc:
-        if exc.code in TRANSIENT or exc.has_error_label("TransientTransactionError"):
-            raise Unavailable(f"{type(exc).__name__} {exc.code}") from exc
-        raise
+            return DuplicateKey(str(exc.details["writeErrors"][0].get("keyPattern")))
+    elif isinstance(exc, errors.OperationFailure) and (
+        exc.code in TRANSIENT or exc.has_error_label("TransientTransactionError")
+    ):
+        return Unavailable(f"{type(exc).__name__} {exc.code}")
+    return exc
+
+
+def _each(exc: errors.BulkWriteError, count: int) -> list[Exception | None]:
+    """What became of each of `count` inserts that went together: the store names those it refused."""
+    if exc.details.get("writeConcernErrors"):  # of none is known whether it will last
+        return [_ours(exc)] * count
+    outcomes: list[Exception | None] = [None] * count
+    for fault in exc.details["writeErrors"]:
+        alone = errors.DuplicateKeyError if fault["code"] == DUPLICATE else errors.WriteError
+        outcomes[fault["index"]] = _ours(alone(fault.get("errmsg", ""), fault["code"], fault))
+    return outcomes
 
 
 class MongoCollection:
@@ -48,13 +77,43 @@ class MongoCollection:
     def __init__(self, collection: Any) -> None:
         self._c = collection
         self.name: str = collection.name
+        self._inserts: Together[bytes, None] = Together(
+            self._insert, most=TOGETHER, weight=TOGETHER_BYTES, weigh=len, flights=1
+        )
+        self._gets: dict[tuple[str, ...], Together[str, Document | None]] = {}
 
     async def insert(self, document: Document) -> None:
-        await _asked(self._c.insert_one(document))
+        # Made into bytes here, so that what the driver refuses is refused to this caller alone.
+        await self._inserts.ask(bson.encode(document))
+
+    async def _insert(self, documents: Sequence[bytes]) -> Sequence[Exception | None]:
+        raw = [RawBSONDocument(one) for one in documents]
+        if len(raw) == 1:
+            await _asked(self._c.insert_one(raw[0]))
+            return [None]
+        try:
+            await self._c.insert_many(raw, ordered=False)
+        except errors.BulkWriteError as exc:
+            return _each(exc, len(raw))
+        except errors.PyMongoError as exc:
+            return [_ours(exc)] * len(raw)
+        return [None] * len(raw)
 
     async def get(self, id_: str, *, without: Sequence[str] = ()) -> Document | None:
-        found: Document | None = await _asked(self._c.find_one({"_id": id_}, dict.fromkeys(without, 0) or None))
-        return found
+        left_out = tuple(without)
+        if (gets := self._gets.get(left_out)) is None:
+            gets = Together(partial(self._get, left_out), most=READ_TOGETHER, flights=READS_AT_ONCE)
+            self._gets[left_out] = gets
+        return await gets.ask(id_)
+
+    async def _get(self, without: Sequence[str], ids: Sequence[str]) -> Sequence[Document | None]:
+        shown = dict.fromkeys(without, 0) or None
+        if len(ids) == 1:
+            return [await _asked(self._c.find_one({"_id": ids[0]}, shown))]
+        wanted = list(dict.fromkeys(ids))
+        found = {one["_id"]: one for one in await _asked(self._c.find({"_id": {"$in": wanted}}, shown).to_list(None))}
+        # Each gets its own: what one changes, the other must not see.
+        return [deepcopy(found.get(id_)) if ids.count(id_) > 1 else found.get(id_) for id_ in ids]
 
     async def find(
         self, filter_: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 100, only: Sequence[str] = ()
@@ -112,9 +171,12 @@ class MongoDatabase:
             codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
             write_concern=WriteConcern(w="majority", j=True),
         )
+        self._collections: dict[str, MongoCollection] = {}
 
     def collection(self, name: str) -> MongoCollection:
-        return MongoCollection(self._db[name])
+        if (known := self._collections.get(name)) is None:  # one of a name: calls from everywhere go together
+            known = self._collections[name] = MongoCollection(self._db[name])
+        return known
 
     async def ping(self) -> None:
         try:

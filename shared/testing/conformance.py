@@ -68,6 +68,42 @@ class StoreConformance:
         assert sum(result is None for result in results) == 1
         assert sum(isinstance(result, DuplicateKey) for result in results) == 7
 
+    async def test_inserts_at_once_are_judged_one_by_one(self, things: Collection) -> None:
+        await things.ensure(Index([("number", 1)], unique=True))
+        await _fill(things, {"_id": "there", "number": 0})
+        rows: list[Document] = [{"_id": f"{n}", "number": n} for n in range(1, 40)]
+        taken_id, taken_number = {"_id": "there", "number": 98}, {"_id": "98", "number": 0}
+        refused = {"_id": "99", "number": 99, "set": {1, 2}}  # BSON knows no sets
+        asked = [*rows[:20], taken_id, taken_number, refused, *rows[20:], rows[5]]
+        results = await asyncio.gather(*map(things.insert, asked), return_exceptions=True)
+        assert [type(r) for r in (results[20], results[21], results[-1])] == [DuplicateKey] * 3
+        assert isinstance(results[22], Exception)
+        assert not isinstance(results[22], DuplicateKey)
+        assert [result for n, result in enumerate(results) if n not in (20, 21, 22, len(asked) - 1)] == [None] * 39
+        assert sorted(d["number"] for d in await things.find({})) == list(range(40))
+
+    async def test_reads_at_once_bring_each_its_own_document(self, things: Collection) -> None:
+        await _fill(things, *({"_id": f"{n}", "n": n, "in": {"ner": [n]}, "journal": "long"} for n in range(30)))
+        wanted = [*(f"{n}" for n in range(30)), "7", "none", "7"]
+        whole, part = await asyncio.gather(
+            asyncio.gather(*map(things.get, wanted)),
+            asyncio.gather(*(things.get(id_, without=("journal", "n")) for id_ in wanted)),
+        )
+        assert [d and d["n"] for d in whole] == [*range(30), 7, None, 7]
+        assert part[3] == {"_id": "3", "in": {"ner": [3]}}
+        assert whole[7] is not None
+        whole[7]["in"]["ner"].append("mine")
+        assert whole[30] == whole[32] == {"_id": "7", "n": 7, "in": {"ner": [7]}, "journal": "long"}
+
+    async def test_a_read_sees_what_was_written_before_it(self, things: Collection) -> None:
+        async def write_and_read(n: int) -> Document | None:
+            await things.insert({"_id": f"{n}", "n": n})
+            await things.update({"_id": f"{n}"}, {"$inc": {"n": 100}})
+            return await things.get(f"{n}")
+
+        found = await asyncio.gather(*map(write_and_read, range(30)))
+        assert found == [{"_id": f"{n}", "n": n + 100} for n in range(30)]
+
     async def test_a_time_comes_back_in_utc_with_its_milliseconds(self, things: Collection) -> None:
         in_dalian = datetime(2026, 3, 2, 17, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=8)))
         await things.insert({"_id": "a", "at": in_dalian})

@@ -77,6 +77,7 @@ async def test_everything_acknowledged_outlives_a_kill(ground: Ground, petitions
     ground.kill("store")
     killed.set()
     await asyncio.wait_for(asyncio.gather(*writing), timeout=60)
+    await eventually(lambda: _pings(ground.database()), within=30)  # the last answers may have come before the end
     there = {document["_id"] async for document in petitions.collection.scan({})}
     assert set(acknowledged) <= there
 

@@ -18,7 +18,7 @@ up: .venv/installed ## install and start the network
 	@$(BIN)/tongban up
 
 test: .venv/installed lint ## lint, types, import rules, all tests
-	@$(BIN)/python -m pytest
+	@mkdir -p .tongban/tmp && TMPDIR=$(CURDIR)/.tongban/tmp $(BIN)/python -m pytest
 
 bench: .venv/installed ## measure against the limit pipeline and write docs/performance.md (ONLY=B1,B2: some)
 	@ONLY="$(ONLY)" $(BIN)/python -m tests.bench

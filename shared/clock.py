@@ -13,10 +13,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The clock of the machine, to the millisecond: that is what the store keeps, and a moment must read the same
+    before it was stored and after."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 CITY_TIME = timezone(timedelta(hours=8), "CST")

@@ -274,10 +274,21 @@ def _duties(city: City) -> Iterator[tuple[Place, str]]:
 
 def _item_faults(city: City) -> Iterator[tuple[Place, str]]:
     for n, item in enumerate(city.items):
+        yield from _limit_faults(n, item)
         for m, material in enumerate(item.materials):
+            if material.code in {earlier.code for earlier in item.materials[:m]}:
+                yield ("items", n, "materials", m, "code"), f"{material.code} is there twice"
             if material.shared is not None:
                 place: Place = ("items", n, "materials", m, "shared")
                 yield from _field_faults(city, place, material.shared.resource, material.shared.fields)
+
+
+def _limit_faults(n: int, item: ItemPublished) -> Iterator[tuple[Place, str]]:
+    for name in ("legal_days", "promised_days"):
+        if getattr(item, name) < 0:
+            yield ("items", n, name), "days cannot be negative"
+    if item.promised_days > item.legal_days:
+        yield ("items", n, "promised_days"), "the promise is longer than the legal limit"
 
 
 def _grant_faults(city: City) -> Iterator[tuple[Place, str]]:

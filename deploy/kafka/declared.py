@@ -131,6 +131,9 @@ def departments(city: Path) -> list[str]:
     try:
         listed = yaml.safe_load((city / "departments.yaml").read_text(encoding="utf-8"))["departments"]
         return [str(department["code"]) for department in listed]
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        raise DeclarationError([f"departments.yaml:{line}: {error.problem}"]) from error
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise DeclarationError([f"departments.yaml: {error}"]) from error
 

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -33,6 +33,7 @@ __all__ = ["CITY_FOLDER", "City"]
 RECORD = "city.json"
 """Written by `up`, removed by `down`: with which settings this state folder's city runs."""
 FOLDERS = ("log", "tmp", "mail", "files", "legacy")
+OWN_SECRETS = (ADMIN, "supervisor", "operator", "key-passphrase")
 START_S = 60.0
 STOP_S = 60.0
 
@@ -63,10 +64,7 @@ class City:
 
     @cached_property
     def platform(self) -> Platform:
-        settings = self.settings
-        make_folder(settings.state)
-        names = [ADMIN, *self.declared.members, "supervisor", "operator", "key-passphrase"]
-        secrets = secret_file.ensure(settings.state, names)
+        settings, secrets = self.settings, self._secrets()
         broker = Broker(f"{HOST}:{settings.kafka_port}", secrets[ADMIN])
         if settings.kafka_bootstrap and settings.kafka_admin_password:
             broker = Broker(settings.kafka_bootstrap, settings.kafka_admin_password.get_secret_value())
@@ -74,7 +72,12 @@ class City:
 
     @cached_property
     def supervisor(self) -> Supervisor:
-        return Supervisor(self.settings, self.platform.secrets["supervisor"])
+        return Supervisor(self.settings, self._secrets()["supervisor"])
+
+    def _secrets(self, members: Sequence[str] = ()) -> Mapping[str, str]:
+        """Ours, those of `members`, and those of all members so far. A city that runs is found, operated and stopped
+        with them alone: a slip in its files must not stand in the way."""
+        return secret_file.ensure(make_folder(self.settings.state), [*OWN_SECRETS, *members])
 
     @cached_property
     def programs(self) -> list[Program]:
@@ -104,6 +107,7 @@ class City:
         Returns what loading the city says (None with only_platform). Raises Trouble.
         """
         with self._alone():
+            self._secrets(self.declared.members)
             if not self.running():
                 self._start(report, without=SERVICES if only_platform else ())
             self._wait_for_platform(report)
@@ -157,23 +161,23 @@ class City:
     def _wait_for_platform(self, report: Report) -> None:
         with report.step(f"Document store answers ({self.platform.store.name})"):
             if not store.wait(self.platform.store, START_S):
-                raise self._silent("store", "The document store")
+                raise self._silent("store", "The document store does not answer")
         with report.step(f"Kafka {kafka.VERSION} answers on {self.platform.broker.bootstrap}"):
             if not kafka.wait(self.platform.broker, START_S):
-                raise self._silent("kafka", "Kafka")
+                raise self._silent("kafka", "Kafka does not answer")
 
-    def _silent(self, program: str, name: str) -> Trouble:
+    def _silent(self, program: str, what: str) -> Trouble:
         log = self.settings.state / "log" / f"{program}.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         said = f" It last said: {lines[-1][:200]}" if lines else ""
-        return Trouble(f"{name} does not answer after {START_S:.0f} s: tongban logs {program}.{said}")
+        return Trouble(f"{what} after {START_S:.0f} s: tongban logs {program}.{said}")
 
     def _wait_for_members(self, report: Report) -> None:
         for service in SERVICES:
             with report.step(f"{service} is ready on {self.settings.urls[service]}"):
                 last = ["no answer"]
                 if not self._until(lambda: self._ready(service, last), START_S):  # noqa: B023 - used at once
-                    raise Trouble(f"{service} is not ready after {START_S:.0f} s ({last[0]}): tongban logs {service}")
+                    raise self._silent(service, f"{service} is not ready ({last[0]})")
         with report.step("Mailbox and departments are running"):
             wanted = {program.name for program in self.programs if program.group != "services"}
             if not self._until(lambda: not (wanted - self._running_now()), START_S):

@@ -7,6 +7,7 @@ A second mail with the same Message-ID is a second file there: it is counted, an
 import asyncio
 import hashlib
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,12 +15,12 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import FastAPI, HTTPException, Request
-from fastapi import Path as InPath
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
@@ -28,8 +29,7 @@ MAX_BYTES = 10 * 1024 * 1024
 SHOWN = 100
 """Mails on the page; `/api/messages` has them all."""
 NO_ACTIVE_CONTENT = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-Id = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
+ID = re.compile("[0-9a-f]{16}")
 
 
 class Message(BaseModel):
@@ -78,7 +78,7 @@ class Mailbox:
 
     def message(self, identifier: str) -> FullMessage | None:
         """One mail as first handed over. What was read once is remembered: a kept mail never changes."""
-        copies = sorted((self._folder / identifier).glob("*.eml"))
+        copies = sorted((self._folder / identifier).glob("*.eml")) if ID.fullmatch(identifier) else []
         if not copies:
             return None
         if identifier not in self._read:
@@ -113,9 +113,17 @@ def build_app(mailbox: Mailbox, smtp: tuple[str, int]) -> FastAPI:
     app = FastAPI(title="Tongban mailbox", lifespan=lifespan, openapi_url=None)
     templates = Jinja2Templates(Path(__file__).parent / "templates")
 
-    def page(request: Request, name: str, **context: Any) -> Response:
+    def page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
         headers = {"Content-Security-Policy": NO_ACTIVE_CONTENT}
-        return templates.TemplateResponse(request, name, context, headers=headers)
+        return templates.TemplateResponse(request, name, context, status, headers)
+
+    async def missing(request: Request, exc: HTTPException) -> Response:
+        for_programs = request.url.path.startswith("/api/")
+        return (
+            await http_exception_handler(request, exc) if for_programs else page(request, "mailbox_missing.html", 404)
+        )
+
+    app.add_exception_handler(404, missing)  # type: ignore[arg-type]  # it is called with this exception alone
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
@@ -126,7 +134,7 @@ def build_app(mailbox: Mailbox, smtp: tuple[str, int]) -> FastAPI:
         return mailbox.messages()
 
     @app.get("/api/messages/{identifier}")
-    def one_message(identifier: Id) -> FullMessage:
+    def one_message(identifier: str) -> FullMessage:
         return _found(mailbox.message(identifier))
 
     @app.get("/", response_class=HTMLResponse)
@@ -135,7 +143,7 @@ def build_app(mailbox: Mailbox, smtp: tuple[str, int]) -> FastAPI:
         return page(request, "mailbox.html", messages=messages[:SHOWN], count=len(messages))
 
     @app.get("/messages/{identifier}", response_class=HTMLResponse)
-    def show_one(request: Request, identifier: Id) -> Response:
+    def show_one(request: Request, identifier: str) -> Response:
         return page(request, "mail.html", mail=_found(mailbox.message(identifier)))
 
     return app

@@ -22,6 +22,9 @@ from shared.store.collection import Collection, Document, DuplicateKey, Filter, 
 STORED_LIMIT = 12_000_000
 """Bytes of a value that are kept. A longer one keeps its digest and place on the topic, and cannot be retried."""
 
+LISTED = 10_000
+"""Records that a list of keys goes through. Who has parked more mends the oldest cause first."""
+
 
 class ParkedRecord(BaseModel):
     """A parked record as an operator sees it. `value` is there when one is shown, base64."""
@@ -118,9 +121,9 @@ class Parked:
         return await self._c.count(_WAITS)
 
     async def keys(self) -> list[ParkedKey]:
-        """The keys that stand still, the longest first."""
+        """The keys that stand still, the longest first; those of the first `LISTED` records."""
         found: dict[tuple[str, str], ParkedKey] = {}
-        for d in await self._c.find(_WAITS, sort=[("parked_at", 1), ("offset", 1)], limit=10_000, only=_SUMMARY):
+        for d in await self._c.find(_WAITS, sort=[("parked_at", 1), ("offset", 1)], limit=LISTED, only=_SUMMARY):
             at = (d["topic"], d["lock"])
             if at in found:
                 found[at].records += 1

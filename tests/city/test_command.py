@@ -15,6 +15,7 @@ from deploy.local import processes
 from deploy.local.city import City
 from deploy.local.report import SilentReport
 from deploy.local.settings import SERVICES
+from deploy.local.status import collect
 from deploy.local.trouble import Trouble
 from tests.city.platform import platform
 from tests.city.running import RunningCity, tongban
@@ -50,6 +51,25 @@ def test_the_broker_is_as_declared(city: RunningCity) -> None:
     done = tongban(city.city.settings.state, "topics")
     assert done.returncode == 0, done.stdout
     assert "The broker is as declared." in done.stdout
+
+
+def test_a_slip_in_the_citys_files_hides_and_stops_nothing(
+    city: RunningCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "departments.yaml").write_text("departments:\n  - code: police\n bad: [\n", encoding="utf-8")
+    monkeypatch.setattr("deploy.local.city.CITY_FOLDER", tmp_path)
+    found = City(city.city.settings)
+    assert found.running()
+    assert collect(found).running
+    with pytest.raises(Trouble, match=r"departments.yaml:3: "):
+        found.up(SilentReport())
+    assert city.all_running()
+
+
+def test_a_case_number_is_told_from_something_else(city: RunningCity) -> None:
+    done = tongban(city.city.settings.state, "case", "123")
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ A case's number has 21 digits, and '123' has not")
 
 
 def test_logs_of_one_process(city: RunningCity) -> None:

@@ -9,6 +9,7 @@ import pytest
 from deploy.setup import SAMPLES, samples
 
 FILES = [SAMPLES / f"{name}.py" for name in samples()]
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 OTHERS = {"confluent_kafka"}
 
 
@@ -20,8 +21,18 @@ def test_there_are_three() -> None:
 def test_a_program_is_twenty_lines(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     docstring = ast.parse(source).body[0].end_lineno or 0
-    lines = [line.strip() for line in source.splitlines()[docstring:]]
-    assert len([line for line in lines if line and not line.startswith("#")]) <= 20
+    assert lines_of_code(source.splitlines()[docstring:]) <= 20
+
+
+def test_the_tutorials_program_is_twenty_lines_too() -> None:
+    blocks = TUTORIAL.read_text(encoding="utf-8").split("```")
+    (program,) = [block for block in blocks if 'produce("weather.out"' in block]
+    ast.parse(program.removeprefix("python\n"))
+    assert 10 < lines_of_code(program.removeprefix("python\n").splitlines()) <= 20
+
+
+def lines_of_code(lines: list[str]) -> int:
+    return sum(1 for line in lines if line.strip() and not line.strip().startswith("#"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

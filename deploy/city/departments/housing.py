@@ -26,4 +26,4 @@ for question in iter(questions.poll, None):
         about = {"ce_specversion": "1.0", "ce_id": f"housing:{asked['exchange']}", "ce_subject": asked["exchange"]}
         about |= {"ce_type": "tongban.department.question-answered.v1", "ce_source": "/dalian/housing"}
         answers.produce("housing.out", json.dumps(answer), asked["exchange"], headers=about)
-        answers.flush() or questions.commit(message=question)
+    answers.flush() or question.error() or questions.commit(message=question)

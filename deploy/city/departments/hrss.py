@@ -26,4 +26,4 @@ for question in iter(questions.poll, None):
         about = {"ce_specversion": "1.0", "ce_id": f"hrss:{asked['exchange']}", "ce_subject": asked["exchange"]}
         about |= {"ce_type": "tongban.department.question-answered.v1", "ce_source": "/dalian/hrss"}
         answers.produce("hrss.out", json.dumps(answer), asked["exchange"], headers=about)
-        answers.flush() or questions.commit(message=question)
+    answers.flush() or question.error() or questions.commit(message=question)

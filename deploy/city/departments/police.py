@@ -26,4 +26,4 @@ for case in iter(cases.poll, None):
         about = {"ce_specversion": "1.0", "ce_id": f"police:{work['case']}", "ce_subject": work["case"]}
         about |= {"ce_type": "tongban.department.case-decided.v1", "ce_source": "/dalian/police"}
         answers.produce("police.out", json.dumps(decided), work["case"], headers=about)
-        answers.flush() or cases.commit(message=case)
+    answers.flush() or case.error() or cases.commit(message=case)

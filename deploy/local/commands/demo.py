@@ -1,6 +1,7 @@
 """`tongban demo` and `tongban case`: a real case through the network, and the way of any case."""
 
 import hashlib
+import re
 import statistics
 import time
 import uuid
@@ -53,6 +54,8 @@ def demo(
 @commands.command()
 def case(number: Annotated[str, typer.Argument(help="the 21 digits of a case's number")]) -> None:
     """The way of a case so far: each step, who and when."""
+    if not re.fullmatch(r"[0-9]{21}", number):
+        raise Trouble(f"A case's number has 21 digits, and {number!r} has not: it is on the receipt and in each mail")
     city = City.here()
     city.require_running()
     _, operator = _networks(city)

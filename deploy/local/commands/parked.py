@@ -15,6 +15,7 @@ from deploy.local.client import Network, Program
 from deploy.local.screen import screen
 from deploy.local.settings import SERVICES
 from deploy.local.trouble import Trouble
+from shared.messaging.parked import LISTED
 
 commands = typer.Typer()
 parked = typer.Typer(help="Records that could not be handled, by key.", no_args_is_help=True)
@@ -58,6 +59,9 @@ def list_keys() -> None:
             escape(key["error"][:120]),
         )
     screen.print(shown if found else "Nothing is parked.")
+    for service in SERVICES:
+        if sum(key["records"] for of, key in found if of == service) >= LISTED:
+            screen.print(f"These are the first {LISTED} records of {service}: there may be more keys.", style="yellow")
 
 
 def _keys(network: Network) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -39,8 +39,9 @@ class GivenFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     material: str = Field(min_length=1, max_length=64)
-    file: str = Field(pattern=r"^file-[a-z0-9]{26}$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    # Patterns are told, and not checked here: what does not fit is named together with everything else.
+    file: str = Field(min_length=1, max_length=200, json_schema_extra={"pattern": r"^file-[a-z0-9]{26}$"})
+    sha256: str = Field(min_length=1, max_length=200, json_schema_extra={"pattern": r"^[0-9a-f]{64}$"})
 
 
 class Application(BaseModel):
@@ -49,7 +50,12 @@ class Application(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     item: str = Field(min_length=1, max_length=64)
-    division: str = Field(pattern=r"^\d{2}(\d{2}(\d{2}(\d{3}(\d{3})?)?)?)?$", description="where it is handled")
+    division: str = Field(
+        min_length=1,
+        max_length=200,
+        description="where it is handled",
+        json_schema_extra={"pattern": r"^\d{2}(\d{2}(\d{2}(\d{3}(\d{3})?)?)?)?$"},
+    )
     form: dict[str, Any]
     materials: list[GivenFile] = Field(default_factory=list, max_length=50)
 
@@ -104,8 +110,7 @@ async def _checked(desk: Desk, caller: Caller, application: Application) -> tupl
         faults.append(Fault("/item", "unknown_item", "There is no such service item"))
     else:
         faults += form_faults(guide.form, application.form)
-    if application.division not in desk.divisions:
-        faults.append(Fault("/division", "unknown_division", "There is no such division"))
+    faults += _division_faults(desk, guide, application.division)
     known = {material.code: material for material in guide.materials} if guide is not None else {}
     faults += _material_faults(known, application.materials, strict=guide is not None)
     references = [
@@ -116,6 +121,16 @@ async def _checked(desk: Desk, caller: Caller, application: Application) -> tupl
     if faults + file_faults or guide is None:
         raise Invalid("The application cannot be taken", faults=tuple(faults + file_faults))
     return guide, files
+
+
+def _division_faults(desk: Desk, guide: said.ItemPublished | None, division: str) -> list[Fault]:
+    """A case goes where the item's department works: elsewhere no officer could see it (codes nest by prefix)."""
+    if division not in desk.divisions:
+        return [Fault("/division", "unknown_division", "There is no such division")]
+    department = desk.organisations.get(guide.department) if guide is not None else None
+    if department is not None and not division.startswith(department.division):
+        return [Fault("/division", "not_served", f"{department.code} does not handle this item there")]
+    return []
 
 
 def _accepted(material: said.MaterialGuide | None) -> list[str]:

@@ -56,6 +56,7 @@ class Facts(BaseModel):
     item: str
     department: str | None = None
     accepted_on: date | None = None
+    deemed: bool = False
     promised_due: date | None = None
     legal_due: date | None = None
     missing: list[MissingMaterial] = Field(default_factory=list)

@@ -28,6 +28,7 @@ def filling(facts: Facts, contact: Contact, guide: ItemPublished, department: Or
         item=guide.name.within(language),
         department=department.name.within(language),
         accepted_on=_dated(facts.accepted_on, language),
+        deemed=facts.deemed,
         promised_due=_dated(facts.promised_due, language),
         legal_due=_dated(facts.legal_due, language),
         missing=[materials.get(one.material, one.material) for one in facts.missing],

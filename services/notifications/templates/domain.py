@@ -30,6 +30,7 @@ class Filling(BaseModel):
     item: str
     department: str
     accepted_on: str = ""
+    deemed: bool = False
     promised_due: str = ""
     legal_due: str = ""
     missing: list[str] = Field(default_factory=list)
@@ -39,7 +40,7 @@ class Filling(BaseModel):
 
 _ALWAYS = frozenset({"name", "number", "item", "department"})
 VARIABLES: Mapping[Code, frozenset[str]] = {
-    "case-accepted": _ALWAYS | {"accepted_on", "promised_due", "legal_due"},
+    "case-accepted": _ALWAYS | {"accepted_on", "deemed", "promised_due", "legal_due"},
     "supplement-requested": _ALWAYS | {"missing"},
     "case-decided": _ALWAYS | {"outcome", "decided_on"},
 }

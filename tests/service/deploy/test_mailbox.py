@@ -73,7 +73,10 @@ async def test_nothing_in_a_mail_runs(page: httpx.AsyncClient, smtp: tuple[str, 
 
 @pytest.mark.parametrize("identifier", ["0" * 16, "..%2f..%2fsecrets", "x"])
 async def test_a_mail_that_is_not_there(page: httpx.AsyncClient, identifier: str) -> None:
-    assert (await page.get(f"/api/messages/{identifier}")).status_code in (404, 422)
+    assert (await page.get(f"/api/messages/{identifier}")).status_code == 404
+    shown = await page.get(f"/messages/{identifier}")
+    assert (shown.status_code, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/"' in shown.text
 
 
 async def test_the_page_shows_the_newest_and_says_how_many_there_are(page: httpx.AsyncClient, tmp_path: Path) -> None:

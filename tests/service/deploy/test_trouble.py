@@ -106,7 +106,7 @@ def test_ports_that_are_taken(up: Up, listener: int) -> None:
 
 
 def test_wrong_settings(up: Up) -> None:
-    assert len(up(TONGBAN_STORE_PORT="x", TONGBAN_KAFKA_PORT="99999")) == 2
+    assert len(up(TONGBAN_STORE_PORT="x", TONGBAN_KAFKA_PORT="99999", TONGBAN_LOG_LEVEL="LOUD")) == 3
 
 
 def test_a_state_folder_that_cannot_be_written(up: Up, tmp_path: Path) -> None:

@@ -31,6 +31,23 @@ async def test_every_fault_of_an_application_is_named_at_once(town: IntakeTown) 
     }
 
 
+async def test_malformed_references_are_named_together_with_everything_else(town: IntakeTown) -> None:
+    given = [{"material": "photo", "file": "file-123", "sha256": "F" * 64}]
+    found = await faults(town, await town.application(form={}, materials=given, division="21020"))
+    assert found >= {
+        ("/form/ground", "required"),
+        ("/division", "unknown_division"),
+        ("/materials/0/file", "no_such_file"),
+        ("/materials", "missing_material"),
+    }
+
+
+async def test_a_division_where_the_department_does_not_work_is_a_fault(town: IntakeTown) -> None:
+    """Police sit in 2102: of a case in all of Liaoning (21) no officer of theirs could see anything."""
+    assert await faults(town, await town.application(division="21")) == {("/division", "not_served")}
+    assert (await town.submit(await town.application(division="2102"))).status_code == 201
+
+
 async def test_an_unknown_item_is_a_fault(town: IntakeTown) -> None:
     assert ("/item", "unknown_item") in await faults(town, await town.application(item="flying-permit"))
 

@@ -59,6 +59,17 @@ async def test_a_decision_is_told(town: Town, outcome: str, word: str) -> None:
     assert word in mail.text
 
 
+@pytest.mark.parametrize(("person", "said"), [(LI_NA, "依法自"), (WANG_WEI, "did not tell you in time")])
+async def test_who_was_accepted_by_lapse_of_time_is_not_told_that_all_is_there(
+    town: Town, person: str, said: str
+) -> None:
+    await town.hear(accepted(person).model_copy(update={"deemed": True}), CASE)
+    [mail] = town.server.mails
+    assert said in mail.text
+    assert "申请材料齐全" not in mail.text
+    assert "is complete. It was" not in mail.text
+
+
 async def test_the_journey_of_a_case_makes_one_mail_each(town: Town) -> None:
     for sequence, event in enumerate((missing(), accepted(), decided()), 1):
         await town.hear(event, CASE, sequence)

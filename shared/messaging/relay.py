@@ -7,7 +7,7 @@ other replicas. An entry whose outcome is unknown is simply sent again: readers 
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,8 @@ log = structlog.get_logger("relay")
 
 SWEEP_SECONDS = 1.0
 BATCH = 200
+BACKLOG = 20_000
+"""Ids of waiting documents that are read at once, when there are more than a batch."""
 JOURNAL_LIMIT = 1000
 CARRY_SECONDS = 0.5
 REST_SECONDS = 2.0
@@ -76,6 +78,7 @@ class Relay:
         self._resting: dict[tuple[str, str], float] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
         self._nudged: set[str] = set()
+        self._backlog: defaultdict[str, deque[Any]] = defaultdict(deque)
         self._swept = 0.0
         self._broken = self._away = False
         self.woken = asyncio.Event()
@@ -162,11 +165,8 @@ class Relay:
         """Publish what is pending, and bring what has landed. A document that hangs goes on in the background."""
         now = time.monotonic()
         self._resting = {at: until for at, until in self._resting.items() if until > now}
-        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
-        found = await collection.find({"pending": {"$gt": 0}}, only=("v", "seq", "sent", "journal"), limit=limit)
-        self._metrics.waiting.labels(collection.name).set(len(found))
-        if len(found) == limit:
-            self.nudge(collection.name)
+        found = await self._pending(collection)
+        self._metrics.waiting.labels(collection.name).set(len(found) + len(self._backlog[collection.name]))
         launched = [
             self._launch(at, document)
             for document in found
@@ -178,6 +178,26 @@ class Relay:
                 task.add_done_callback(lambda _: self.nudge(collection.name))
         landed = [at for at, task in self._flying.items() if at[0] == collection.name and task.done()]
         return [self._land(at) for at in landed]
+
+    async def _pending(self, collection: Collection) -> list[Document]:
+        """The next documents with something to send, and the order to come again where there are more.
+
+        Of a long backlog the ids are read once: the store goes through all that match, however few are wanted.
+        """
+        only, backlog = ("v", "seq", "sent", "pending", "journal"), self._backlog[collection.name]
+        if backlog:
+            ids = [backlog.popleft() for _ in range(min(BATCH, len(backlog)))]
+            self.nudge(collection.name)
+            found = await collection.find({"_id": {"$in": ids}}, only=only, limit=len(ids))
+            return [document for document in found if document["pending"] > 0]
+        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+        found = await collection.find({"pending": {"$gt": 0}}, only=only, limit=limit)
+        if len(found) == limit:
+            known = {document["_id"] for document in found}
+            more = await collection.find({"pending": {"$gt": 0}}, only=("_id",), limit=limit + BACKLOG)
+            backlog.extend(document["_id"] for document in more if document["_id"] not in known)
+            self.nudge(collection.name)
+        return found
 
     def _launch(self, at: tuple[str, str], document: Document) -> asyncio.Task[_Carried]:
         task = asyncio.create_task(self._publish(document))
@@ -198,18 +218,21 @@ class Relay:
         return carried
 
     async def _mark(self, collection: Collection, carried: list[_Carried]) -> None:
-        """Mark what was confirmed. `v` is untouched; where a document has moved on, another round finishes."""
-        whole = [c for c in carried if c.sent == c.document["seq"]]
-        matched = await collection.update_each(
-            [
-                ({"_id": c.document["_id"], "v": c.document["v"]}, {"$set": {"sent": c.sent, "pending": 0}})
-                for c in whole
-            ]
-        )
-        moved = carried if matched < len(whole) else [c for c in carried if c.sent < c.document["seq"]]
-        await collection.update_each([({"_id": c.document["_id"]}, {"$max": {"sent": c.sent}}) for c in moved])
-        if matched < len(whole):
-            self.nudge(collection.name)
+        """Mark what was confirmed, all documents that came as far in one statement.
+
+        `v` is untouched, and a document that has moved on stays pending: another round finishes. A mark repeated or
+        come late changes nothing, so it does not matter who else marks.
+        """
+        far: dict[int, list[Any]] = defaultdict(list)
+        for one in carried:
+            if one.sent > one.document["sent"] or one.error is None:
+                far[one.sent].append(one.document["_id"])
+        for sent, ids in far.items():
+            fields = {
+                "sent": {"$max": ["$sent", sent]},
+                "pending": {"$cond": [{"$lte": ["$seq", sent]}, 0, "$pending"]},
+            }
+            await collection.compute({"_id": {"$in": ids}}, fields)
 
     async def _publish(self, document: Document) -> _Carried:
         sent = int(document["sent"])

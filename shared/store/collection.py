@@ -1,4 +1,4 @@
-"""What the services may ask of a document store: nine operations, the same for every driver."""
+"""What the services may ask of a document store: ten operations, the same for every driver."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +64,12 @@ class Collection(Protocol):
 
     async def update_each(self, updates: Sequence[tuple[Filter, Update]]) -> int:
         """Many single updates in one round trip, in any order; how many matched."""
+        ...
+
+    async def compute(self, filter_: Filter, fields: Mapping[str, Any]) -> int:
+        """Set fields of all that match to expressions over each document, in one statement; how many matched.
+
+        The expressions are a store's own: `"$field"`, `$max`, `$cond`, `$lte`."""
         ...
 
     async def delete(self, filter_: Filter) -> int:

@@ -131,6 +131,24 @@ def _change(parent: Document, last: str, operator: str, operand: Any, *, inserti
             raise ValueError(f"the twin does not know {operator}")
 
 
+def _computed(document: Document, expression: Any) -> Any:
+    """The value of an expression of `compute` for a document."""
+    if isinstance(expression, str) and expression.startswith("$"):
+        return _reach(document, expression[1:])
+    if not isinstance(expression, Mapping):
+        return expression
+    ((operator, operands),) = expression.items()
+    values = [_computed(document, operand) for operand in operands]
+    match operator:
+        case "$max":
+            return max((value for value in values if value is not _MISSING), key=_order, default=None)
+        case "$lte":
+            return _order(values[0]) <= _order(values[1])
+        case "$cond":
+            return values[1] if values[0] else values[2]
+    raise ValueError(f"the twin does not know {operator}")
+
+
 def _order(value: Any) -> tuple[int, Any]:
     return _rank(value), 0 if _rank(value) == 0 else value
 
@@ -225,6 +243,14 @@ class MemoryCollection:
         if taken is not None:
             raise taken
         return matched
+
+    async def compute(self, filter_: Filter, fields: Mapping[str, Any]) -> int:
+        await self._database.reached()
+        found = self._matching(filter_)
+        for document in found:
+            values = {path: _computed(document, expression) for path, expression in fields.items()}
+            self._update({"_id": document["_id"]}, {"$set": {k: v for k, v in values.items() if v is not _MISSING}})
+        return len(found)
 
     async def delete(self, filter_: Filter) -> int:
         await self._database.reached()

@@ -1,7 +1,7 @@
 """The real store, through motor. No other module imports motor or pymongo."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC
 from functools import partial
@@ -142,6 +142,9 @@ class MongoCollection:
             return 0
         writes = [UpdateOne(filter_, update) for filter_, update in updates]
         return int((await _asked(self._c.bulk_write(writes, ordered=False))).matched_count)
+
+    async def compute(self, filter_: Filter, fields: Mapping[str, Any]) -> int:
+        return int((await _asked(self._c.update_many(filter_, [{"$set": dict(fields)}]))).matched_count)
 
     async def delete(self, filter_: Filter) -> int:
         return int((await _asked(self._c.delete_many(filter_))).deleted_count)

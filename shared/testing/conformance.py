@@ -37,7 +37,7 @@ async def _fill(things: Collection, *documents: Document) -> None:
 
 
 class StoreConformance:
-    """The nine operations, the operators and the kinds of index that the kernel and the features rely on."""
+    """The ten operations, the operators and the kinds of index that the kernel and the features rely on."""
 
     # -- insert, get, delete -----------------------------------------------------------------------------
 
@@ -302,6 +302,26 @@ class StoreConformance:
         with pytest.raises(DuplicateKey):
             await things.update_each([({"_id": "b"}, {"$set": {"number": 1}}), ({"_id": "c"}, {"$set": {"number": 4}})])
         assert sorted([document["number"] for document in await things.find({})]) == [1, 2, 4]
+
+    async def test_fields_are_computed_from_each_document(self, things: Collection) -> None:
+        rows: list[Document] = [
+            {"_id": "read", "seq": 3, "sent": 1, "pending": 2},
+            {"_id": "moved-on", "seq": 4, "sent": 1, "pending": 3},
+            {"_id": "ahead", "seq": 5, "sent": 5, "pending": 0, "note": "untouched"},
+            {"_id": "other", "seq": 3, "sent": 0, "pending": 3},
+        ]
+        await _fill(things, *(dict(row) for row in rows))
+        sent = {"$max": ["$sent", 3]}
+        pending = {"$cond": [{"$lte": ["$seq", 3]}, 0, "$pending"]}
+        named = {"_id": {"$in": ["read", "moved-on", "ahead", "gone"]}}
+        for _ in range(2):
+            assert await things.compute(named, {"sent": sent, "pending": pending}) == 3
+            assert await things.find({}, sort=[("_id", 1)]) == [
+                {"_id": "ahead", "seq": 5, "sent": 5, "pending": 0, "note": "untouched"},
+                {"_id": "moved-on", "seq": 4, "sent": 3, "pending": 3},
+                rows[3],
+                {"_id": "read", "seq": 3, "sent": 3, "pending": 0},
+            ]
 
     # -- indexes -----------------------------------------------------------------------------------------
 

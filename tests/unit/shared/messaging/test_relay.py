@@ -383,3 +383,37 @@ async def test_a_store_that_comes_and_goes_does_not_end_the_relay(
     database.down = False
     await eventually(lambda: _taken(broker, 1), within=2.0, every=0.005)
     running.cancel()
+
+
+async def test_of_a_long_backlog_the_ids_are_read_once(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.BATCH", 3)
+    find, looked = petitions.collection.find, list[Any]()
+
+    async def noted(filter_: Any, **how: Any) -> Any:
+        looked.append(filter_)
+        return await find(filter_, **how)
+
+    monkeypatch.setattr(petitions.collection, "find", noted)
+    await _file(petitions, clock, *(f"petition-{n}" for n in range(11)))
+    assert [await relay.sweep() for _ in range(4)] == [3, 3, 3, 2]
+    assert looked.count({"pending": {"$gt": 0}}) == 2, "the first batch, and the ids of the rest"
+    assert sorted(broker.ids()) == sorted(f"petition-{n}:1" for n in range(11))
+    await _answer(petitions, clock, "petition-4")
+    assert [await relay.sweep() for _ in range(2)] == [1, 0]
+
+
+async def test_a_mark_that_comes_late_hides_nothing(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, database: MemoryDatabase
+) -> None:
+    await _file(petitions, clock, "petition-1")
+    broker.waiting["petition-1"] = asyncio.Event()
+    assert await relay.sweep() == 0
+    await _answer(petitions, clock, "petition-1")
+    await relay_over(petitions, FakeBroker(), database, clock).sweep()  # a rival sends both
+    await _answer(petitions, clock, "petition-1")
+    broker.waiting["petition-1"].set()
+    await eventually(relay.sweep, within=2.0, every=0.001)
+    assert (await _marks(petitions, "petition-1"))[:2] == (3, 2), "not put back"
+    assert (await _marks(petitions, "petition-1"))[2] > 0, "and the third is still to be sent"

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from shared import crashpoint, telemetry
 from shared.contracts.registry import EventModel, stem
@@ -36,8 +37,10 @@ HOLD_ON = (Unavailable, Contention, ConnectionError, TimeoutError)
 
 POLL_MS = 1
 """FastStream sleeps this long after an empty poll; the poll itself waits longer (`PatientConsumer`)."""
-BATCH = 200
-WIDTH = 16
+BATCH = 500
+WIDTH = 64
+"""Keys handled in parallel. What they insert and read goes to the store together; updates queue one by one there,
+and callers over HTTP stand in the same queue."""
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
 UNCOMMITTED_LIMIT = 5
@@ -218,6 +221,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         try:
             await message.ack()
             self._uncommitted = 0
+            self._metrics.batches.inc()
         except KafkaError as exc:
             self._uncommitted += 1
             log.warning("lane.uncommitted", group=self.group, error=repr(exc))
@@ -305,14 +309,15 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         await self._apply(handler, head, read(record, head, model))
 
     async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
-        with (
-            telemetry.bind(head.trace),
-            structlog.contextvars.bound_contextvars(
-                event_id=told_id(head.id), event_type=head.type, subject=told_id(head.subject)
-            ),
-            self._metrics.timed(head.type),
-        ):
-            await handler(event)
+        # Bound and timed by hand: the context managers for it cost more than all else that happens to an event here.
+        bound = bind_contextvars(event_id=told_id(head.id), event_type=head.type, subject=told_id(head.subject))
+        began = time.perf_counter()
+        try:
+            with telemetry.bind(head.trace):
+                await handler(event)
+        finally:
+            self._metrics.took(head.type, time.perf_counter() - began)
+            reset_contextvars(**bound)
         crashpoint.reached("after-effect")
 
     # -- releasing parked keys ---------------------------------------------------------------------------

@@ -128,11 +128,11 @@ async def test_the_events_of_one_key_are_handled_in_order_and_the_keys_beside_ea
     assert office.done == ["b:1", "b:2", "a:1", "a:2", "a:3"]
 
 
-async def test_not_more_than_sixteen_keys_are_handled_at_once(
+async def test_not_more_than_sixty_four_keys_are_handled_at_once(
     lane: Lane, office: Office, write: Callable[..., Record]
 ) -> None:
-    assert await lane.handle([write(f"k{n}:1") for n in range(60)])
-    assert (office.busiest, len(office.done)) == (16, 60)
+    assert await lane.handle([write(f"k{n}:1") for n in range(100)])
+    assert (office.busiest, len(office.done)) == (64, 100)
 
 
 async def test_one_key_on_two_topics_is_two_keys(

@@ -20,6 +20,8 @@ Bench = Callable[[Console], Awaitable[Result]]
 BENCHES = {
     "B1": "posting",
     "B2": "journey",
+    "B3": "relaying",
+    "B4": "consuming",
     "B7": "overload",
     "B10": "startup",
 }

@@ -122,7 +122,7 @@ class Runtime:
         if self.relay is not None:
             self.relay.nudge(collection)
         if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
-            self.timers.nudge()
+            self.timers.nudge(collection)
 
     def wire(self) -> None:
         """All parts are named: make what serves them."""

@@ -19,22 +19,18 @@ REST_SECONDS = 30.0
 BATCH = 100
 WIDTH = 16
 HOLD_UP_SECONDS = 2.0
-"""How long one sweep waits for what it woke: a slow effect (a mail server) then goes on beside the next sweeps."""
+"""How long `sweep` waits for what it woke."""
 
 Waking = Callable[[str], Awaitable[bool | None]]
 """`False`: there was nothing to do yet."""
 
 
 class Timers:
-    """One loop per service over the repositories whose aggregates have something to do later."""
+    """One loop a repository whose aggregates have something to do later: a slow effect of one holds up no other."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._watched: list[tuple[Repository[Any], Waking]] = []
-        self._resting: dict[str, float] = {}
-        self._flying: dict[str, asyncio.Task[bool]] = {}
-        self._slots = asyncio.Semaphore(WIDTH)
-        self._woken = asyncio.Event()
+        self._watches: list[_Watch] = []
 
     def watch(self, repository: Repository[Any], waking: Waking | None = None) -> None:
         """Wake the repository's due aggregates: by their own `wake`, or by `waking(id)` where an effect is outside."""
@@ -42,60 +38,89 @@ class Timers:
         async def wake(id_: str) -> None:
             await repository.wake(id_, self._clock.now())
 
-        self._watched.append((repository, waking or wake))
+        self._watches.append(_Watch(repository, waking or wake, self._clock))
 
-    def nudge(self) -> None:
-        """Something is due at once."""
-        self._woken.set()
+    def nudge(self, collection: str) -> None:
+        """Something is due there at once."""
+        for watch in self._watches:
+            if watch.repository.collection.name == collection:
+                watch.woken.set()
 
     async def run(self) -> None:
-        """Sweep until cancelled."""
+        """Wake until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for watch in self._watches:
+                group.create_task(watch.run())
+
+    async def sweep(self) -> int:
+        """Wake everything that is due, and wait for it a while; how many."""
+        return sum([await watch.sweep() for watch in self._watches])
+
+
+class _Watch:
+    """One repository."""
+
+    def __init__(self, repository: Repository[Any], waking: Waking, clock: Clock) -> None:
+        self.repository, self._waking, self._clock = repository, waking, clock
+        self._resting: dict[str, float] = {}
+        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._passed: set[str] = set()
+        self._slots = asyncio.Semaphore(WIDTH)
+        self.woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look when nudged and each second; what was woken goes on beside, so that the next look comes at once."""
         try:
             while True:
-                await self._round()
+                self.woken.clear()
+                try:
+                    await self._look()
+                except Unavailable as exc:
+                    log.warning("timers.store-away", collection=self.repository.collection.name, error=str(exc))
+                if len(self._flying) >= BATCH:  # enough for now
+                    await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SWEEP_SECONDS):
+                        await self.woken.wait()
         finally:
             for task in self._flying.values():
                 task.cancel()
 
-    async def _round(self) -> None:
-        self._woken.clear()
-        try:
-            await self.sweep()
-        except Unavailable as exc:
-            log.warning("timers.store-away", error=str(exc))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_SECONDS):
-                await self._woken.wait()
-
     async def sweep(self) -> int:
-        """Wake everything that is due; how many had something to do."""
-        now, due = time.monotonic(), 0
-        self._resting = {id_: until for id_, until in self._resting.items() if until > now}
-        for repository, waking in self._watched:
-            limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
-            found = await repository.due(self._clock.now(), limit)
-            if len(found) == limit:
-                self.nudge()
-            ids = [id_ for id_ in found if id_ not in self._resting and id_ not in self._flying]
-            woken = [self._launch(waking, id_) for id_ in ids]
-            if woken:
-                await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
-            due += sum(not task.done() or task.result() for task in woken)
-        return due
+        """One look, and a wait for what was woken; how many."""
+        if woken := await self._look():
+            await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
+        return len(woken)
 
-    def _launch(self, waking: Waking, id_: str) -> asyncio.Task[bool]:
-        task = asyncio.create_task(self._wake(waking, id_))
+    async def _look(self) -> list[asyncio.Task[None]]:
+        now = time.monotonic()
+        self._resting = {id_: until for id_, until in self._resting.items() if until > now}
+        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+        found = await self.repository.due(self._clock.now(), limit)
+        if len(found) == limit:
+            self.woken.set()
+        self._passed.update(id_ for id_ in found if id_ in self._flying)
+        return [self._launch(id_) for id_ in found if id_ not in self._resting and id_ not in self._flying]
+
+    def _launch(self, id_: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._wake(id_))
         self._flying[id_] = task
-        task.add_done_callback(lambda _: self._flying.pop(id_, None))
+        task.add_done_callback(lambda _: self._landed(id_))
         return task
 
-    async def _wake(self, waking: Waking, id_: str) -> bool:
+    def _landed(self, id_: str) -> None:
+        self._flying.pop(id_, None)
+        if id_ in self._passed:  # it was due again while it was being woken
+            self._passed.discard(id_)
+            self.woken.set()
+
+    async def _wake(self, id_: str) -> None:
         async with self._slots:
             try:
-                return await waking(id_) is not False
+                await self._waking(id_)
             except (Unavailable, Contention) as exc:
                 log.warning("timers.again", subject=id_, error=repr(exc))
             except Exception:
                 log.exception("timers.failed", subject=id_)
                 self._resting[id_] = time.monotonic() + REST_SECONDS
-            return True

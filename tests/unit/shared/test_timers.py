@@ -151,6 +151,70 @@ async def test_what_is_due_at_once_does_not_wait_for_the_sweep(
     await asyncio.sleep(0.01)
     await _file(petitions, clock, "a")
     clock.forward(timedelta(hours=1))
-    timers.nudge()
+    timers.nudge("petitions")
     await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.005)
+    running.cancel()
+
+
+async def test_a_slow_effect_holds_up_neither_its_own_kind_nor_another(
+    petitions: Petitions, database: MemoryDatabase, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    others = Repository(database, "others", Petition)
+    freed, begun = asyncio.Event(), list[str]()
+
+    async def waking(id_: str) -> None:
+        begun.append(id_)
+        if id_ == "slow":
+            await freed.wait()
+        await petitions.wake(id_, clock.now())
+
+    timers = Timers(clock)
+    timers.watch(petitions, waking)
+    timers.watch(others)
+    await _file(petitions, clock, "slow")
+    clock.forward(timedelta(hours=1))
+    running = asyncio.create_task(timers.run())
+    await eventually(lambda: _told(begun, "slow"), within=2.0, every=0.001)
+    await _file(petitions, clock, "quick")
+    await _file(others, clock, "other")
+    clock.forward(timedelta(hours=1))
+    timers.nudge("petitions")
+    timers.nudge("others")
+    await eventually(lambda: _all_reminded(petitions, ["quick"]), within=2.0, every=0.001)
+    await eventually(lambda: _all_reminded(others, ["other"]), within=2.0, every=0.001)
+    assert begun == ["slow", "quick"], "and it is not begun twice"
+    freed.set()
+    await eventually(lambda: _all_reminded(petitions, ["slow"]), within=2.0, every=0.001)
+    running.cancel()
+
+
+async def _told(begun: list[str], id_: str) -> bool:
+    return id_ in begun
+
+
+async def test_who_is_due_again_while_he_is_being_woken_is_woken_again_at_once(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    freed, begun = asyncio.Event(), list[str]()
+
+    async def waking(id_: str) -> None:
+        begun.append(id_)
+        await freed.wait()
+        if len(begun) == 2:
+            await petitions.wake(id_, clock.now())
+
+    timers = Timers(clock)
+    timers.watch(petitions, waking)
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    running = asyncio.create_task(timers.run())
+    await eventually(lambda: _told(begun, "a"), within=2.0, every=0.001)
+    timers.nudge("petitions")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    freed.set()
+    await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.001)
+    assert begun == ["a", "a"]
     running.cancel()

@@ -161,7 +161,9 @@ async def list_cases(
     if caller.kind == "person":
         found = await store.of_applicant(desk.cases, caller.id, window)
     elif caller.org is not None:
-        found = await store.of_department(desk.cases, caller.org, caller.division or "", state, window)
+        found = await store.of_department(
+            desk.cases, caller.org, caller.division or "", state, window, desk.clock.now()
+        )
     else:
         raise Invalid("Operators look cases up by number", code="number_needed")
     return window.page(found, store.place, CaseSummary.of)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake import policy
-from services.intake.cases.domain import AttachedFile, Case, Material, Outcome
+from services.intake.cases.domain import SORT_KEY, AttachedFile, Case, Material, Outcome
 from services.intake.desk import Desk
 from services.intake.files.commands import check_references
 from services.intake.files.domain import File
@@ -85,7 +85,7 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
         promised_days=guide.promised_days,
         body_sha256=digest,
         submitted_at=now,
-        sort_key=f"{now:%Y%m%dT%H%M%S.%fZ}/{id_}",
+        sort_key=f"{now:{SORT_KEY}}/{id_}",
     )
     calendar, pack = await asyncio.gather(rules.calendar(desk), rules.rules(desk))
     case.submit(calendar, pack.value("permit.supplement_notice", city_date(now), NOTICE_DAYS), now)

@@ -17,6 +17,9 @@ from shared.errors import Conflict, Fault, Forbidden, Invalid
 State = Literal["submitted", "supplement", "accepted", "decided", "completed"]
 Outcome = Literal["approved", "refused"]
 
+SORT_KEY = "%Y%m%dT%H%M%S.%fZ"
+"""How the moment of submission is written in `sort_key`, before a slash and the id."""
+
 
 class Days(Protocol):
     """The working-day calendar."""

@@ -1,9 +1,10 @@
 """How cases are found, and where their numbers come from."""
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
-from services.intake.cases.domain import Case
+from services.intake.cases.domain import SORT_KEY, Case
+from shared.errors import Invalid
 from shared.store import Collection, DuplicateKey, Repository
 from shared.store.collection import Filter, Index
 from shared.web.paging import Cursor, Window
@@ -14,6 +15,8 @@ INDEXES = (
     Index([("department", 1), ("state", 1), ("sort_key", -1)]),
 )
 
+FIRST_LOOK, FURTHER, LAST_LOOK = timedelta(hours=2), 8, timedelta(days=1000)
+
 
 async def by_number(cases: Repository[Case], number: str) -> Case | None:
     """The case with that number."""
@@ -23,27 +26,46 @@ async def by_number(cases: Repository[Case], number: str) -> Case | None:
 
 async def of_applicant(cases: Repository[Case], person: str, window: Window) -> list[Case]:
     """A person's own cases, the newest first."""
-    return await _newest(cases, {"applicant": person}, window)
+    before = f"{window.after.key}/{window.after.id}" if window.after is not None else None
+    return await _between(cases, {"applicant": person}, "", before, window.limit + 1)
 
 
 async def of_department(
-    cases: Repository[Case], department: str, division: str, state: str, window: Window
+    cases: Repository[Case], department: str, division: str, state: str, window: Window, now: datetime
 ) -> list[Case]:
-    """A department's cases in a state, within a division and all below it, the newest first."""
-    return await _newest(
-        cases,
-        {"department": department, "state": state, "division": {"$gte": division, "$lt": f"{division}\uffff"}},
-        window,
-    )
+    """A department's cases in a state, within a division and all below it, the newest first.
 
-
-async def _newest(cases: Repository[Case], filter_: Filter, window: Window) -> list[Case]:
-    wanted = dict(filter_)
+    A store may go through all that match, however few are wanted, and a department decides thousands a year: so we
+    look back a while, then further, until there are enough.
+    """
+    filter_ = {"department": department, "state": state, "division": {"$gte": division, "$lt": f"{division}\uffff"}}
+    at, before = now, None
     if window.after is not None:
-        # Cases of the same millisecond are told apart by their id; `sort_key` holds both.
-        wanted["sort_key"] = {"$lt": f"{window.after.key}/{window.after.id}"}
-    found = await cases.collection.find(wanted, sort=[("sort_key", -1)], limit=window.limit + 1)
+        at, before = _moment(window.after), f"{window.after.key}/{window.after.id}"
+    found: list[Case] = []
+    back = FIRST_LOOK
+    while len(found) <= window.limit:
+        start = f"{at - back:{SORT_KEY}}" if back < LAST_LOOK else ""
+        found += await _between(cases, filter_, start, before, window.limit + 1 - len(found))
+        if not start:
+            break
+        before, back = start, back * FURTHER
+    return found
+
+
+async def _between(cases: Repository[Case], filter_: Filter, start: str, before: str | None, limit: int) -> list[Case]:
+    """The newest from `start` on and before another one, by `sort_key`: cases of the same millisecond are told apart
+    by their id, and it holds both."""
+    stretch = {"$gte": start} if before is None else {"$gte": start, "$lt": before}
+    found = await cases.collection.find({**filter_, "sort_key": stretch}, sort=[("sort_key", -1)], limit=limit)
     return [cases.load(document) for document in found]
+
+
+def _moment(cursor: Cursor) -> datetime:
+    try:
+        return datetime.strptime(str(cursor.key), SORT_KEY).replace(tzinfo=UTC)
+    except ValueError as exc:
+        raise Invalid("The cursor is not one of ours", code="cursor_invalid") from exc
 
 
 def place(case: Case) -> Cursor:

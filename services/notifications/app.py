@@ -21,7 +21,7 @@ from shared.contracts.identity import ContactPublished, KeyPublished, Organisati
 from shared.contracts.intake import EVENTS, ItemPublished
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
-from shared.store import Database
+from shared.store import BY_SEQUENCE, Database
 from shared.store.mongo import MongoDatabase
 from shared.web.service import service_app
 
@@ -51,7 +51,7 @@ def _wire(
         instance=settings.instance,
         sender=settings.mail_from,
         pace=settings.pace,
-        contacts=runtime.collection("contacts"),
+        contacts=runtime.collection("contacts", BY_SEQUENCE),
         templates=runtime.repository("templates", Template),
         messages=runtime.repository("messages", Message, *INDEXES),
         items=runtime.table(ItemPublished, key=lambda row: row.code),

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from shared.store.collection import Collection, DuplicateKey
+from shared.store.collection import Collection, DuplicateKey, Index
+
+BY_SEQUENCE = Index([("_id", 1), ("at", 1)])
+"""Of every read model: the embedded store goes through the whole collection for {_id, at} without it."""
 
 
 async def project(collection: Collection, subject: str, sequence: int, fields: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 # Everything happens in this folder: .venv/ (Python packages) and .tongban/ (jars, data, logs, caches).
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench lint specs lock down clean
+.PHONY: help demo up test bench soak lint specs lock down clean
 
 PYTHON ?= python3
 export PIP_CACHE_DIR := $(CURDIR)/.tongban/cache/pip
@@ -22,6 +22,9 @@ test: .venv/installed lint ## lint, types, import rules, all tests
 
 bench: .venv/installed ## measure against the limit pipeline and write docs/performance.md (ONLY=B1,B2: some)
 	@ONLY="$(ONLY)" $(BIN)/python -m tests.bench
+
+soak: .venv/installed ## 20 minutes at half load: does anything grow? (MINUTES=60: longer)
+	@ONLY=B8 MINUTES="$(or $(MINUTES),20)" $(BIN)/python -m tests.bench
 
 lint: .venv/installed ## ruff, mypy, import rules
 	@$(BIN)/ruff check --quiet .

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from shared import telemetry
 from shared.aggregate import Aggregate
@@ -49,6 +49,7 @@ class Runtime:
     ) -> None:
         self.settings, self.database, self.clock = settings, database, clock
         self.registry: CollectorRegistry = telemetry.new_registry()
+        self._running_tasks = Gauge("tongban_tasks", "Tasks of the event loop", registry=self.registry)
         self.parked = Parked(database.collection("parked"), clock)
         self.timers = Timers(clock)
         self.lane: Lane | None = None
@@ -142,6 +143,8 @@ class Runtime:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything runs inside; leaving finishes the batch, publishes what is pending and closes."""
+        loop = asyncio.get_running_loop()
+        self._running_tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         for part in (self._prepare, self._publish, self._follow_tables, self._handle, self._wake, self._forget):
             self._tasks.append(asyncio.create_task(self._keep(part), name=part.__name__))
         try:

@@ -1,6 +1,5 @@
 """Records that wait on a topic, written by a client that is not ours, for the benches of the consumer."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -32,22 +31,27 @@ def repeated(count: int, copies: int) -> Iterator[tuple[str, int]]:
     yield from window * copies
 
 
+def write(ground: Ground, producer: Producer, topic: str, subject: str, sequence: int, *, text: str) -> None:
+    """Hand one event to the producer."""
+    head = headers(
+        id_=f"{subject}:{sequence}",
+        source=f"/bench/{ground.service}",
+        type_=PetitionAnswered.type,
+        subject=subject,
+        time=datetime.now(UTC),
+        sequence=sequence,
+        trace=new(),
+    )
+    value = PetitionAnswered(petition=subject, text=text).model_dump_json().encode()
+    producer.produce(topic, value, key=subject.encode(), headers=list(head.items()))
+
+
 def fill(ground: Ground, topic: str, events: Iterator[tuple[str, int]]) -> int:
     """Write the events; how many records."""
     producer: Producer = ground.producer(**{"linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
-    value = json.dumps({"petition": "p", "text": "The noise is measured on Monday night. " * 4}).encode()
-    written, trace, moment = 0, new(), datetime.now(UTC)
+    written = 0
     for subject, sequence in events:
-        head = headers(
-            id_=f"{subject}:{sequence}",
-            source=f"/bench/{ground.service}",
-            type_=PetitionAnswered.type,
-            subject=subject,
-            time=moment,
-            sequence=sequence,
-            trace=trace,
-        )
-        producer.produce(topic, value, key=subject.encode(), headers=list(head.items()))
+        write(ground, producer, topic, subject, sequence, text="The noise is measured on Monday night. " * 4)
         producer.poll(0)
         written += 1
     producer.flush(60)

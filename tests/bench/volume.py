@@ -1,0 +1,127 @@
+"""Volume: the journey, work lists and searches with nothing stored, and with many cases of former years."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import MongoClient
+from rich.console import Console
+
+from tests.bench.city import BenchCity, bench_city
+from tests.bench.figures import quantile
+from tests.bench.load import offer
+from tests.bench.result import Goal, Noise, Plot, Result, Series, Table
+from tests.bench.rounds import Round, mailed, posted
+
+STORED = tuple(int(n) for n in os.environ.get("STORED", "0 10000 100000").split())
+ASKED = int(os.environ.get("CASES", "0"))
+YEARS_DAYS = 730
+SEED_BATCH = 2000
+RATE = 10.0
+SECONDS = 20.0
+LOOKS = 200
+DEPARTMENT = "police"
+FIGURES = ("B1", "B2", "work list", "search")
+
+
+class Archive:
+    """Puts closed cases into intake's collection: copies of a real one, with their own ids, numbers and days."""
+
+    def __init__(self, city: BenchCity, model: str) -> None:
+        self._cases: Any = MongoClient(city.city.platform.store.uri)["tongban_intake"]["cases"]
+        self.model: dict[str, Any] = self._cases.find_one({"_id": model}) or {}
+        self.stored = 0
+
+    def fill(self, stored: int) -> None:
+        """Until so many are there."""
+        while self.stored < stored:
+            batch = range(self.stored, min(stored, self.stored + SEED_BATCH))
+            self._cases.insert_many([self._case(n) for n in batch], ordered=False)
+            self.stored = batch.stop
+
+    def _case(self, n: int) -> dict[str, Any]:
+        at = datetime.now(UTC) - timedelta(days=YEARS_DAYS * ((n * 0.6180339887) % 1.0), hours=1)
+        id_ = f"case-stored-{n:07}"
+        return self.model | {
+            "_id": id_,
+            "number": self.number(n),
+            "applicant": f"person-{n % 5000}",
+            "submitted_at": at,
+            "sort_key": f"{at:%Y%m%dT%H%M%S.%fZ}/{id_}",
+        }
+
+    @staticmethod
+    def number(n: int) -> str:
+        """A number as no case of today has it."""
+        return f"9{n:020}"
+
+
+def _timed(look: Callable[[int], object]) -> list[float]:
+    took = []
+    for n in range(LOOKS):
+        began = time.perf_counter()
+        look(n)
+        took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+async def _figures(city: BenchCity, archive: Archive) -> tuple[dict[str, list[float]], Round]:
+    mails, meter = city.new_mails(), city.meter()
+    offered = await offer(city.target(), int(RATE * SECONDS), rate=RATE)
+    journey = await mailed("ours", "steady", offered, meter, mails)
+    officer, state = city.officer(DEPARTMENT), archive.model["state"]
+    officer.get("intake", "/cases", state=state)
+
+    def search(n: int) -> None:
+        number = archive.number(n * 7919 % archive.stored) if archive.stored else archive.model["number"]
+        assert officer.get("intake", "/cases", number=number)["items"]
+
+    lists = await asyncio.to_thread(_timed, lambda _: officer.get("intake", "/cases", state=state))
+    searches = await asyncio.to_thread(_timed, search)
+    posts = posted("ours", "steady", offered, journey.usage)
+    return dict(zip(FIGURES, (posts.latencies_ms(), journey.latencies_ms(), lists, searches), strict=True)), journey
+
+
+async def measure(console: Console) -> Result:
+    """The same load and the same questions at each size."""
+    found: dict[int, dict[str, list[float]]] = {}
+    rounds: list[Round] = []
+    async with bench_city("b9") as city:
+        model = city.apply()["case"]
+        city.told(model, "case-accepted", "case-decided")
+        archive = Archive(city, model)
+        await offer(city.target(), 60, rate=RATE)  # warm
+        for stored in (*STORED, *([ASKED] if max(STORED) < ASKED else [])):
+            await asyncio.to_thread(archive.fill, stored)
+            found[stored], one = await _figures(city, archive)
+            rounds.append(one)
+            told = ", ".join(f"{name} {quantile(values, 0.99):.0f}" for name, values in found[stored].items())
+            console.print(f"  {stored} stored: p99 ms {told}", highlight=False)
+    return _told(found, Noise(steal=max(one.usage.steal for one in rounds), load=rounds[-1].usage.load))
+
+
+def _told(found: dict[int, dict[str, list[float]]], noise: Noise) -> Result:
+    p99 = {stored: {name: quantile(values, 0.99) for name, values in of.items()} for stored, of in found.items()}
+    most = max(found)
+    goals = []
+    for name in FIGURES:
+        told = f"{name}: p99 at {most} stored to empty"
+        goals.append(Goal(what=told, value=p99[most][name] / p99[0][name], limit=1.3, at_most=True))
+    lists = p99[most]["work list"]
+    goals.append(Goal(what=f"work list p99 at {most}", value=lists, limit=150, at_most=True, unit=" ms"))
+    rows = []
+    for stored, of in found.items():
+        rows.append([str(stored), *(f"{quantile(of[name], 0.5):.1f} / {p99[stored][name]:.1f}" for name in FIGURES)])
+    lines = [Series(name=name, points=[(float(stored), p99[stored][name]) for stored in found]) for name in FIGURES]
+    return Result(
+        bench="B9",
+        title="Volume: 0 to many stored cases",
+        noise=noise,
+        goals=goals,
+        tables=[Table(title="p50 / p99 in milliseconds", columns=["stored", *FIGURES], rows=rows)],
+        plots=[Plot(name="b9-volume", title="p99 by stored cases", x="stored cases", y="ms", series=lines)],
+        raw={"latencies_ms": {str(stored): of for stored, of in found.items()}},
+    )

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake import policy
-from services.intake.cases.domain import SORT_KEY, AttachedFile, Case, Material, Outcome
+from services.intake.cases.domain import SORT_KEY, AttachedFile, Case, Material, Outcome, places
 from services.intake.desk import Desk
 from services.intake.files.commands import check_references
 from services.intake.files.domain import File
@@ -79,6 +79,7 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
         department=guide.department,
         applicant=caller.id,
         division=application.division,
+        places=places(application.division),
         form=application.form,
         materials=[_material(m, application.materials, files) for m in guide.materials],
         legal_days=guide.legal_days,

@@ -7,7 +7,7 @@ submitted → (supplement →) accepted → decided → completed. Acceptance st
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.aggregate import Aggregate
 from shared.clock import CITY_TIME, city_date
@@ -19,6 +19,11 @@ Outcome = Literal["approved", "refused"]
 
 SORT_KEY = "%Y%m%dT%H%M%S.%fZ"
 """How the moment of submission is written in `sort_key`, before a slash and the id."""
+
+
+def places(division: str) -> list[str]:
+    """A division's code and all that it begins with: the divisions above it (GB/T 2260), down to the whole city's."""
+    return [division[:n] for n in range(len(division) + 1)]
 
 
 class Days(Protocol):
@@ -88,6 +93,8 @@ class Case(Aggregate):
     state: State = "submitted"
     submitted_at: datetime
     sort_key: str
+    places: list[str] = Field(default_factory=list)
+    """The division and all above it: whose officers have the case on their list."""
     receipt: Receipt | None = None
     decision: Decision | None = None
 

@@ -12,7 +12,8 @@ from shared.web.paging import Cursor, Window
 INDEXES = (
     Index([("number", 1)], unique=True),
     Index([("applicant", 1), ("sort_key", -1)]),
-    Index([("department", 1), ("state", 1), ("sort_key", -1)]),
+    # All that a work list asks for and nothing else: the embedded store uses an index only for what it holds whole.
+    Index([("department", 1), ("state", 1), ("places", 1), ("sort_key", -1)]),
 )
 
 FIRST_LOOK, FURTHER, LAST_LOOK = timedelta(hours=2), 8, timedelta(days=1000)
@@ -38,7 +39,7 @@ async def of_department(
     A store may go through all that match, however few are wanted, and a department decides thousands a year: so we
     look back a while, then further, until there are enough.
     """
-    filter_ = {"department": department, "state": state, "division": {"$gte": division, "$lt": f"{division}\uffff"}}
+    filter_ = {"department": department, "state": state, "places": division}
     at, before = now, None
     if window.after is not None:
         at, before = _moment(window.after), f"{window.after.key}/{window.after.id}"

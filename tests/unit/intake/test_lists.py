@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.intake.cases import store
-from services.intake.cases.domain import SORT_KEY, Case
+from services.intake.cases.domain import SORT_KEY, Case, places
 from shared.errors import Invalid
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import Repository
@@ -20,8 +20,10 @@ PAGE = 7
 def _case(id_: str, at: datetime, **fields: Any) -> Case:
     told = {"number": id_, "item": "permit", "department": "police", "applicant": "li", "division": "2102", "form": {}}
     terms = {"legal_days": 15, "promised_days": 5, "body_sha256": "0", "materials": []}
-    key = f"{at:{SORT_KEY}}/{id_}"
-    return Case.model_validate(told | terms | {"id": id_, "submitted_at": at, "sort_key": key} | fields)
+    made = {"id": id_, "submitted_at": at, "sort_key": f"{at:{SORT_KEY}}/{id_}"}
+    case = Case.model_validate(told | terms | made | fields)
+    case.places = places(case.division)
+    return case
 
 
 @pytest.fixture
@@ -74,3 +76,14 @@ async def test_a_page_reads_few_more_than_it_shows(cases: Repository[Case], monk
 async def test_a_cursor_that_is_no_moment_is_refused(cases: Repository[Case]) -> None:
     with pytest.raises(Invalid):
         await store.of_department(cases, "police", "21", "submitted", Window(PAGE, Cursor(key="x", id="y")), NOW)
+
+
+@pytest.mark.parametrize(
+    ("division", "sees"), [("", 2), ("2", 2), ("21", 1), ("2102", 1), ("210", 1), ("2103", 0), ("21024", 0)]
+)
+async def test_officers_see_their_division_and_all_below(division: str, sees: int) -> None:
+    repository = Repository(MemoryDatabase(), "cases", Case)
+    await repository.add(_case("case-a", NOW, division="2102"))
+    await repository.add(_case("case-b", NOW, division="22"))
+    found = await store.of_department(repository, "police", division, "submitted", Window(PAGE, None), NOW)
+    assert len(found) == sees

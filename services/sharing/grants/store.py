@@ -5,7 +5,7 @@ from shared.store import Repository
 from shared.store.collection import Index
 
 INDEXES = (
-    Index([("consumer", 1), ("terms.resource", 1), ("terms.purpose", 1)]),
+    Index([("consumer", 1), ("terms.resource", 1), ("terms.purpose", 1), ("state", 1)]),
     Index([("parties", 1), ("_id", 1)]),
 )
 

@@ -32,8 +32,9 @@ lint: .venv/installed ## ruff, mypy, import rules
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo --cache-dir .tongban/cache/import-linter > .tongban/import-rules 2>&1 || (cat .tongban/import-rules; exit 1)
 
-specs: .venv/installed ## write docs/specs from the code
+specs: .venv/installed ## write docs/specs and the timetable of docs/guarantees.md from the code
 	@$(BIN)/python -m tests.contract.specs
+	@$(BIN)/python -m tests.contract.guarantees
 
 lock: .venv/installed ## pin what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock

@@ -1,7 +1,12 @@
 """Time as an argument: whoever needs the time is given a clock, and a test gives a fake one."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
+
+AGREEMENT_SECONDS = 5.0
+"""Clocks that differ by less agree: as much as tokens allow."""
 
 
 class Clock(Protocol):
@@ -13,12 +18,28 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine, to the millisecond: that is what the store keeps, and a moment must read the same
-    before it was stored and after."""
+    """The clock of the machine, without its jumps, to the millisecond: that is what the store keeps, and a moment must
+    read the same before it was stored and after.
+
+    It was read once and goes on by the process's even time. `compare` with another's clock lets it follow the
+    machine's again, as long as the two agree: then it was an adjustment. A clock that jumps alone moves nobody.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, even: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._even = wall, even
+        self._offset = wall() - even()
 
     def now(self) -> datetime:
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(self._offset + self._even(), UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def compare(self, other: datetime) -> tuple[float, float]:
+        """Seconds by which the machine's clock and then this one are ahead of the other."""
+        even, wall = self._even(), self._wall()
+        machine = wall - other.timestamp()
+        if abs(machine) < AGREEMENT_SECONDS:
+            self._offset = wall - even
+        return machine, self._offset + even - other.timestamp()
 
 
 CITY_TIME = timezone(timedelta(hours=8), "CST")

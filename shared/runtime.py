@@ -5,8 +5,9 @@ while broker or store come and go, and tells readiness what is missing.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from shared import telemetry
 from shared.aggregate import Aggregate
-from shared.clock import Clock
+from shared.clock import AGREEMENT_SECONDS, Clock, SystemClock
 from shared.contracts.registry import EventModel
 from shared.messaging.broker import client_options, consumer_broker, readable_topics
 from shared.messaging.lane import Handlers, Lane
@@ -26,7 +27,7 @@ from shared.messaging.relay import Outlet, Relay
 from shared.messaging.table import Table, TableReader
 from shared.settings import ServiceSettings
 from shared.store import Collection, Database, Repository
-from shared.store.collection import Index, Unavailable
+from shared.store.collection import Index, Timed, Unavailable
 from shared.store.lease import Lease
 from shared.store.remembered import Remembered
 from shared.timers import Timers, Waking
@@ -39,6 +40,9 @@ M = TypeVar("M", bound=EventModel)
 RETRY_SECONDS = 1.0
 TEND_SECONDS = 1.0
 FORGET_SECONDS = 60.0
+COMPARE_SECONDS = 10.0
+ANSWER_SECONDS = 1.0
+"""An answer that took longer says nothing about clocks."""
 
 
 class Runtime:
@@ -64,6 +68,7 @@ class Runtime:
         self._at_stop: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared = asyncio.Event()
+        self._ahead = 0.0
         self.relay: Relay | None = None
 
     # -- naming the parts --------------------------------------------------------------------------------
@@ -100,6 +105,8 @@ class Runtime:
             handlers,
             self.parked,
             instance=self.settings.instance,
+            now=lambda: self.clock.now().timestamp(),
+            session_seconds=self.settings.kafka_session_seconds,
             connect=(lambda: consumer_broker(self.settings)) if self._kafka else None,
             readable=lambda: readable_topics(self.settings),
             metrics=LaneMetrics(self.registry),
@@ -145,7 +152,11 @@ class Runtime:
         """Everything runs inside; leaving finishes the batch, publishes what is pending and closes."""
         loop = asyncio.get_running_loop()
         self._running_tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
-        for part in (self._prepare, self._publish, self._follow_tables, self._handle, self._wake, self._forget):
+        parts = (
+            self._prepare, self._publish, self._follow_tables, self._handle, self._wake, self._forget,
+            self._compare_clocks,
+        )  # fmt: skip
+        for part in parts:
             self._tasks.append(asyncio.create_task(self._keep(part), name=part.__name__))
         try:
             yield
@@ -247,12 +258,28 @@ class Runtime:
         """How long the events that our lane handles now have waited for it."""
         return self.lane.behind_seconds() if self.lane is not None else 0.0
 
+    async def _compare_clocks(self) -> None:
+        """A clock that jumps alone moves nobody; it is told until it agrees with the store's again."""
+        while isinstance(self.clock, SystemClock) and isinstance(self.database, Timed):
+            asked = time.monotonic()
+            with suppress(Unavailable):
+                stores = await self.database.time()
+                if time.monotonic() - asked < ANSWER_SECONDS:
+                    machine, self._ahead = self.clock.compare(stores)
+                    if abs(machine) >= AGREEMENT_SECONDS:
+                        log.error("runtime.clocks-differ", machine=round(machine, 1), ours=round(self._ahead, 1))
+            await asyncio.sleep(COMPARE_SECONDS)
+
     # -- readiness ---------------------------------------------------------------------------------------
 
     async def store_fault(self) -> str | None:
         """Why the store cannot be used, or `None`."""
         await self.database.ping()
         return None if self._prepared.is_set() else "not prepared yet"
+
+    async def clock_fault(self) -> str | None:
+        """Why our time cannot be relied on, or `None`. It is the machine's as it was when we were started."""
+        return f"{self._ahead:+.0f} s against the store's" if abs(self._ahead) >= AGREEMENT_SECONDS else None
 
     async def broker_fault(self) -> str | None:
         """Why nothing can be published, or `None`."""

@@ -42,6 +42,8 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str
     kafka_password: SecretStr
+    kafka_session_seconds: float = Field(default=2.0, ge=1.5, le=60)
+    """So long the others leave a silent reader its partitions; the broker's `group.min.session.timeout.ms` is below."""
 
     mongo_uri: SecretStr
     mongo_database: str = ""

@@ -25,6 +25,7 @@ from shared.messaging.envelope import Event, Head, Record, Unreadable, read, rea
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import Parked
 from shared.store.collection import Unavailable
+from shared.store.lease import Watch
 from shared.store.repository import Contention
 
 log = structlog.get_logger("lane")
@@ -43,7 +44,10 @@ WIDTH = 64
 and callers over HTTP stand in the same queue."""
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
+HEARTBEAT_MS = 500
 UNCOMMITTED_LIMIT = 5
+HOLD_SECONDS = 1.0
+UNPOLLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
 LATELY_SECONDS = 2.0
 
@@ -59,15 +63,19 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         parked: Parked,
         *,
         instance: str = "",
+        session_seconds: float = 2.0,
+        now: Callable[[], float] = time.time,
         connect: Callable[[], KafkaBroker] | None = None,
         readable: Callable[[], Awaitable[Set[str]]] | None = None,
         metrics: LaneMetrics | None = None,
-        pause: float = 1.0,
+        pause: float = HOLD_SECONDS,
     ) -> None:
         self.group, self._topics, self._parked, self._pause = group, topics, parked, pause
         self._by_type = {model.type: (model, handler) for model, handler in handlers.items()}
         self._stems = {stem(type_): type_ for type_ in self._by_type}
         self._instance, self._connect, self._readable = instance, connect, readable
+        self._now, self._polled = now, Watch()
+        self._session_ms = round(session_seconds * 1000)
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._reading: tuple[str, ...] = ()
@@ -108,8 +116,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             rebalance_timeout_ms=REBALANCE_MS,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=self._session_ms,
+            heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_interval_ms=600_000,
             listener=self,
             decoder=_whole_message,
@@ -173,15 +181,17 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             return "not connected"
         return self.stuck() or self.held or getattr(self._subscriber.consumer, "error", None)
 
-    def stuck(self, limit_seconds: float = 60.0) -> str | None:
+    def stuck(self, limit_seconds: float = UNPOLLED_SECONDS) -> str | None:
         """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""
         if self._uncommitted >= UNCOMMITTED_LIMIT:
             return f"{self._uncommitted} batches could not be committed"
-        now = time.time() * 1000
         for partition in self.assigned():
             polled = self._subscriber.consumer.last_poll_timestamp(partition)
-            if polled is not None and now - polled > limit_seconds * 1000:
-                return f"{partition.topic}-{partition.partition} was not polled for {(now - polled) / 1000:.0f} s"
+            if polled is None:
+                continue
+            name = f"{partition.topic}-{partition.partition}"
+            if (unpolled := self._polled.unchanged(name, polled)) > limit_seconds:  # its own calendar may have jumped
+                return f"{name} was not polled for {unpolled:.0f} s"
         return None
 
     def behind_seconds(self) -> float:
@@ -231,11 +241,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def handle(self, records: Iterable[Record]) -> bool:
         """Handle a batch; false when it must come again because our infrastructure is away."""
         keys: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        oldest = time.time()
+        now = oldest = self._now()
         for record in records:
             keys[record.topic, record.lock].append(record)
             oldest = min(oldest, record.written_at or oldest)
-        self._waited = time.monotonic(), max(0.0, time.time() - oldest)
+        self._waited = time.monotonic(), max(0.0, now - oldest)
         results: list[BaseException | None] = []
         try:
             for topic in {topic for topic, _ in keys} - self._standing.keys():

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -78,6 +79,15 @@ class Collection(Protocol):
 
     async def ensure(self, *indexes: Index) -> None:
         """Make the indexes that are not there."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A store with a clock, which is nobody's of us."""
+
+    async def time(self) -> datetime:
+        """What it says, in UTC. Raises `Unavailable`."""
         ...
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from copy import deepcopy
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -187,6 +187,12 @@ class MongoDatabase:
                 await _asked(self._db.command("ping"))
         except TimeoutError as exc:
             raise Unavailable(f"no answer within {PING_SECONDS:.0f} s") from exc
+
+    async def time(self) -> datetime:
+        """What the store's clock says. Raises `Unavailable`."""
+        hello: dict[str, Any] = await _asked(self._db.command("hello"))
+        told: datetime = hello["localTime"]
+        return told
 
     async def close(self) -> None:
         self._client.close()

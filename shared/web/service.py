@@ -66,6 +66,7 @@ def _wired(relay: Relay | None) -> Relay:
 def _readiness(runtime: Runtime) -> Readiness:
     readiness = Readiness()
     readiness.add("store", runtime.store_fault)
+    readiness.add("clock", runtime.clock_fault)
     readiness.add("broker", runtime.broker_fault)
     readiness.add("tables", runtime.tables_fault)
     readiness.add("lanes", runtime.lanes_fault)

@@ -69,7 +69,7 @@ class Ground:
         """A client that is not ours."""
         return Producer(self.city.platform.broker.client() | config)
 
-    def settings(self, instance: str = "one", *, member: str = ADMIN) -> ServiceSettings:
+    def settings(self, instance: str = "one", *, member: str = ADMIN, **more: Any) -> ServiceSettings:
         """Settings of a service that is the super user, or with a member's own groups and rights."""
         broker = self.city.platform.broker
         return office_settings(
@@ -80,14 +80,15 @@ class Ground:
             kafka_password=self.city.platform.secrets[member],
             mongo_uri=self.city.platform.store.uri,
             mongo_database=self.service,
+            **more,
         )
 
     def database(self, suffix: str = "") -> MongoDatabase:
         return MongoDatabase(self.city.platform.store.uri, self.service + suffix)
 
-    def office(self, instance: str = "one", *, reading: tuple[str, ...] = ()) -> Office:
-        """A service in this process, not yet running."""
-        return Office(self.settings(instance), self.database(), reading)
+    def office(self, instance: str = "one", *, reading: tuple[str, ...] = (), **more: Any) -> Office:
+        """A service in this process, not yet running. `more`: further settings."""
+        return Office(self.settings(instance, **more), self.database(), reading)
 
     @asynccontextmanager
     async def running(self, *offices: Office) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from deploy.local.city import City
+from shared.clock import AGREEMENT_SECONDS
 from shared.store.collection import Unavailable
 from shared.store.lease import Lease
 from shared.store.mongo import MongoDatabase
@@ -110,6 +111,12 @@ async def test_a_store_that_is_not_there_is_away(ground: Ground) -> None:
     database = MongoDatabase("mongodb://127.0.0.1:1/?directConnection=true", "nowhere")
     with pytest.raises(Unavailable):
         await database.collection("things").get("a")
+    await database.close()
+
+
+async def test_the_store_tells_the_time(ground: Ground) -> None:
+    database = ground.database()
+    assert abs((await database.time() - datetime.now(UTC)).total_seconds()) < AGREEMENT_SECONDS
     await database.close()
 
 

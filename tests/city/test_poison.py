@@ -1,56 +1,15 @@
 """Poison on every topic a service reads: its key stands still with the reason, neighbours go on, retry works."""
 
-import json
 import uuid
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import pytest
 
+from tests.city.poison import JUDGED_BY_ALL, POISON, READ, READERS, headers
 from tests.city.running import RunningCity, tongban, until
 
 DECIDED = "tongban.department.case-decided.v1"
-HEADERS = {"ce_specversion": "1.0", "ce_source": "/dalian/x", "content-type": "application/json", "ce_sequence": "1"}
-SERVICES = ("identity", "intake", "sharing", "notifications")
-EXAMPLE = {"tongban.department.case-decided.v1": "police", "tongban.department.question-answered.v1": "hrss"}
-"""The department that writes the event here."""
-
-
-def _read_by_services() -> dict[str, tuple[str, str, frozenset[str]]]:
-    """Each event type that a service's lane or table reads: its topic, its writer, who reads it."""
-    found: dict[str, tuple[str, str, frozenset[str]]] = {}
-    for service in SERVICES:
-        for model in import_module(f"services.{service}.contracts").READS:
-            topic = model.topic.format(member=service, department=EXAMPLE.get(model.type))
-            *_, others = found.get(model.type, ("", "", frozenset[str]()))
-            found[model.type] = topic, topic.partition(".")[0], others | {service}
-    return found
-
-
-READ = _read_by_services()
-READERS = {
-    topic: frozenset().union(*(who for at, _, who in READ.values() if at == topic)) for topic, *_ in READ.values()
-}
-BIG = json.dumps({"text": "A" * 10_000_000}).encode()
-POISON: dict[str, tuple[bytes | None, dict[str, Any] | None, str]] = {
-    # value, changes to the headers (None: no headers at all), reason
-    "not JSON": (b"\x00{", {}, "wrong-shape"),
-    "wrong schema": (b'{"surprise": 1}', {}, "wrong-shape"),
-    "no headers": (b"{}", None, "no-envelope"),
-    "null header": (b"{}", {"ce_type": None}, "no-envelope"),
-    "10 MB": (BIG, {}, "too-large"),
-    "unknown version": (b"{}", {"version": "v9"}, "unknown-version"),
-}
-
-
-def headers(type_: str, key: str, changes: dict[str, Any] | None) -> list[tuple[str, Any]]:
-    if changes is None:
-        return []
-    told = HEADERS | {"ce_id": f"{key}:1", "ce_subject": key, "ce_type": type_} | changes
-    if version := told.pop("version", None):
-        told["ce_type"] = f"{type_.rpartition('.')[0]}.{version}"
-    return list(told.items())
 
 
 def parked(city: RunningCity, service: str, topic: str) -> dict[str, dict[str, Any]]:
@@ -65,9 +24,7 @@ def test_each_poison_parks_its_key_with_its_reason_and_its_neighbours_go_on(city
     for name, (value, changes, _) in POISON.items():
         key = keys[name]
         city.write(member, topic, key.encode(), value, headers(type_, key, changes), partition=0)
-    # A service skips, without cost, event types that are not its business: there only what nobody can judge parks.
-    judged = {"no headers", "null header"}
-    named = {service: [n for n in POISON if service in own_readers or n in judged] for service in READERS[topic]}
+    named = {s: [n for n in POISON if s in own_readers or n in JUDGED_BY_ALL] for s in READERS[topic]}
     for service, names in named.items():
         wanted = {keys[name] for name in names}
         found = until(partial(_all_parked, city, service, topic, wanted), what=f"{service} parks {topic}")

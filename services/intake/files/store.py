@@ -2,16 +2,18 @@
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 
 import obstore
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.errors import Invalid
 from shared.ids import new_id
+from shared.store import Unavailable
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Objects:
     async def put(self, chunks: AsyncIterator[bytes], limit: int, check: Callable[[Stored], None]) -> Stored:
         """Take a stream of at most `limit` bytes, visible under its digest once it is whole and checked.
 
-        Raises `TooLarge`, and what `check` raises; nothing is left then.
+        Raises `TooLarge`, what `check` raises, and `Unavailable` where there is no room; nothing is left then.
         """
         incoming = f"incoming/{new_id('upload')}"
         digest, size, head = hashlib.sha256(), 0, b""
@@ -58,12 +60,13 @@ class Objects:
                 yield chunk
 
         try:
-            await obstore.put_async(self._store, incoming, measured())
-            stored = Stored(digest.hexdigest(), size, head)
-            check(stored)
-            await obstore.rename_async(self._store, incoming, _path(digest.hexdigest()))
+            with _reached():
+                await obstore.put_async(self._store, incoming, measured())
+                stored = Stored(digest.hexdigest(), size, head)
+                check(stored)
+                await obstore.rename_async(self._store, incoming, _path(digest.hexdigest()))
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):  # it never got as far
+            with contextlib.suppress(FileNotFoundError, GenericError):  # it never got as far, or cannot be reached
                 await obstore.delete_async(self._store, incoming)
             raise
         return stored
@@ -71,16 +74,18 @@ class Objects:
     async def has(self, sha256: str) -> bool:
         """Whether the object is there."""
         try:
-            await obstore.head_async(self._store, _path(sha256))
+            with _reached():
+                await obstore.head_async(self._store, _path(sha256))
         except FileNotFoundError:
             return False
         return True
 
     async def get(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes under a digest, in chunks; raises `FileNotFoundError`."""
-        found = await obstore.get_async(self._store, _path(sha256))
-        async for chunk in found.stream(min_chunk_size=256 * 1024):
-            yield bytes(chunk)
+        with _reached():
+            found = await obstore.get_async(self._store, _path(sha256))
+            async for chunk in found.stream(min_chunk_size=256 * 1024):
+                yield bytes(chunk)
 
     async def matches(self, sha256: str) -> bool | None:
         """Whether the object still is what its digest says; `None` when it is gone."""
@@ -91,6 +96,15 @@ class Objects:
         except FileNotFoundError:
             return None
         return digest.hexdigest() == sha256
+
+
+@contextlib.contextmanager
+def _reached() -> Iterator[None]:
+    """A disk that is full, a server that does not answer: trying again later is right."""
+    try:
+        yield
+    except GenericError as exc:
+        raise Unavailable("the object store") from exc
 
 
 def _path(sha256: str) -> str:

@@ -20,6 +20,8 @@ from shared.store import AlreadyThere, Contention, Unavailable
 
 Told = CaseAccepted | SupplementRequested | CaseDecided
 STORE_PAUSE_SECONDS = 0.2
+HAND_OVER_SHARE = 0.5
+"""Of the lease; the rest is left for writing down how it ended."""
 log = structlog.get_logger(__name__)
 
 
@@ -82,7 +84,7 @@ async def deliver(desk: Desk, id_: str) -> bool:
 def _may_be_alive(desk: Desk, message: Message) -> bool:
     """Whether the attempt may still be under way. Its lease is over by our calendar, and ours may be an hour ahead:
     it is over once we have seen it stand as long as a hand-over may take."""
-    return desk.watch.unchanged(message.id, message.fence) < desk.pace.lease.total_seconds() / 2
+    return desk.watch.unchanged(message.id, message.fence) < desk.pace.lease.total_seconds() * HAND_OVER_SHARE
 
 
 async def _deliver(desk: Desk, line: Line, message: Message) -> Message:
@@ -125,14 +127,15 @@ async def _write(desk: Desk, message: Message) -> tuple[str, bytes]:
 
 
 async def _attempt(desk: Desk, line: Line, message: Message, recipient: str, written: bytes) -> Message:
-    """Half the lease is for the hand-over; the other half is left for writing down how it ended."""
     begun, lease, fence = asyncio.get_running_loop().time(), desk.pace.lease.total_seconds(), new_id("attempt")
-    claimed = await _noted(desk, message.id, lambda m: _claim(desk, m, message.fence, fence), begun + lease / 2)
+    claimed = await _noted(
+        desk, message.id, lambda m: _claim(desk, m, message.fence, fence), begun + lease * HAND_OVER_SHARE
+    )
     if claimed.repeats > message.repeats:
         desk.metrics.maybe_repeated.inc()
         log.warning("mail.maybe-repeated", message=message.id, repeats=claimed.repeats)
     with desk.metrics.seconds.time():
-        outcome = await line.hand_over(recipient, written, begun + lease / 2)
+        outcome = await line.hand_over(recipient, written, begun + lease * HAND_OVER_SHARE)
     desk.metrics.attempts.labels(outcome.ground or outcome.kind).inc()
     return await _noted(desk, message.id, lambda m: _end(desk, m, fence, outcome), begun + lease)
 

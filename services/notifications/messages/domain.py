@@ -119,7 +119,7 @@ class Message(Aggregate):
             self._give_up(ground, now)
             return
         self.state, self.ground = "queued", ground
-        self.wake_at = now + share * _pause(self.tries, LONGEST_PAUSE)
+        self.wake_at = now + share * pause(self.tries, LONGEST_PAUSE)
 
     def refuse(self, fence: str, ground: Ground, now: datetime) -> None:
         """The mail server will never take it. Raises `Fenced`."""
@@ -135,7 +135,7 @@ class Message(Aggregate):
             self._give_up(ground, now)
             return
         self.state, self.ground, self.waits = "queued", ground, self.waits + 1
-        self.wake_at = now + share * _pause(self.waits, LONGEST_WAIT)
+        self.wake_at = now + share * pause(self.waits, LONGEST_WAIT)
 
     def retry(self, now: datetime) -> None:
         """A person wants it tried anew, with all patience. Raises `Conflict`."""
@@ -167,5 +167,6 @@ class Message(Aggregate):
         return {"message": self.id, "channel": "mail", **same}
 
 
-def _pause(times: int, longest: timedelta) -> timedelta:
+def pause(times: int, longest: timedelta) -> timedelta:
+    """The longest pause after so many attempts."""
     return min(timedelta(seconds=2 ** min(times, 30)), longest)

@@ -1,6 +1,7 @@
 """Applying: what is wrong is named at once, and nothing of it is kept."""
 
 import hashlib
+import resource
 from typing import Any
 
 from shared.contracts import intake
@@ -179,6 +180,19 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(town: IntakeT
 async def test_a_refused_upload_leaves_nothing(town: IntakeTown) -> None:
     await town.upload(b"<html>", "application/pdf")
     assert not [path for path in town.files.rglob("*") if path.is_file()]
+
+
+async def test_a_disk_that_takes_no_more_is_told_as_503_and_leaves_nothing(town: IntakeTown) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        answer = await town.upload(b"%PDF-1.7" + b"0" * 400_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "retry-after" in answer.headers
+    assert not [path for path in town.files.rglob("*") if path.is_file()]
+    assert (await town.upload(b"%PDF-1.7" + b"0" * 400_000)).status_code == 201
 
 
 async def test_a_file_that_was_lost_is_told_as_gone(town: IntakeTown) -> None:

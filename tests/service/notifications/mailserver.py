@@ -1,4 +1,4 @@
-"""A fake mail server on the real road: SMTP over TCP, with a will of its own."""
+"""A fake mail server on the real road: SMTP over TCP, with a will of its own. Chaos makes a moody one of it."""
 
 import asyncio
 from collections import deque

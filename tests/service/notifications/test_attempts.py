@@ -274,6 +274,7 @@ async def test_a_mail_that_hangs_holds_up_no_other(town: Town, monkeypatch: pyte
     town.server.taking = hold
     await town.hear(accepted(), CASE, 1)
     await town.hear(decided(), CASE, 2)
+    await eventually(lambda: settled(town, 1))
     assert [sent["template"] for sent in town.bus.said(MessageSent)] == ["case-decided"]
     answer.set()
     await eventually(lambda: settled(town, 2))

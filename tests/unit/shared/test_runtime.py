@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
+from shared.clock import SystemClock
 from shared.contracts import registry
 from shared.messaging.envelope import Event
 from shared.runtime import Runtime
@@ -250,3 +251,35 @@ async def test_readiness_names_what_is_missing() -> None:
     assert await runtime.broker_fault() == "does not answer"
     assert await runtime.tables_fault() == "petitions.offices: not caught up yet"
     assert await runtime.lanes_fault() == "not connected"
+
+
+class TimedDatabase(MemoryDatabase):
+    """A store with a clock."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        super().__init__()
+        self.ahead = ahead
+
+    async def time(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+async def test_a_process_whose_clock_is_wrong_says_so_until_it_agrees_with_the_stores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.runtime.COMPARE_SECONDS", 0.01)
+    database = TimedDatabase(timedelta(hours=1))
+    runtime = Runtime(_settings(), database, SystemClock(), outlet=MemoryBus())
+    comparing = asyncio.create_task(runtime._compare_clocks())
+
+    async def faulty() -> bool:
+        return await runtime.clock_fault() == "-3600 s against the store's"
+
+    async def well() -> bool:
+        return await runtime.clock_fault() is None
+
+    await eventually(faulty, within=5.0, every=0.01)
+    database.down = True
+    database.ahead = timedelta()
+    await eventually(well, within=5.0, every=0.01)
+    comparing.cancel()

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from shared import telemetry
@@ -451,3 +453,32 @@ async def test_what_a_lane_does_is_counted(office: Office, parked: Parked, write
     assert registry.get_sample_value("tongban_event_seconds_count", labels) == 4
     assert registry.get_sample_value("tongban_records_parked_total") == 1
     assert registry.get_sample_value("tongban_batches_held_total") == 1
+
+
+@dataclass
+class Polling:
+    """A consumer that tells when it polled its one partition, by its calendar."""
+
+    polled: int = 0
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition(TOPIC, 0)}
+
+    def last_poll_timestamp(self, _: TopicPartition) -> int:
+        return self.polled
+
+
+async def test_a_lane_that_polls_is_not_stuck_whatever_the_calendar_says(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed, consumer = [0.0], Polling()
+    monkeypatch.setattr("shared.store.lease.time", SimpleNamespace(monotonic=lambda: passed[0]))
+    lane._subscriber = SimpleNamespace(consumer=consumer)
+    assert lane.stuck() is None
+    passed[0] += 59
+    consumer.polled = -3_600_000
+    assert lane.stuck() is None
+    passed[0] += 59
+    assert lane.stuck() is None
+    passed[0] += 2
+    assert lane.stuck() == f"{TOPIC}-0 was not polled for 61 s"

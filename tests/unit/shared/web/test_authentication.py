@@ -126,6 +126,29 @@ async def test_an_expired_token_is_told_so_even_from_the_cache(
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
+@pytest.mark.parametrize(
+    ("ahead", "code"), [(timedelta(hours=1), "token_invalid"), (timedelta(hours=-1), "token_expired")]
+)
+async def test_with_identitys_clock_an_hour_off_nobody_gets_in(
+    client: httpx.AsyncClient, signer: Signer, clock: FakeClock, ahead: timedelta, code: str
+) -> None:
+    signer.clock = FakeClock(clock.now() + ahead)
+    answer = await call(client, signer.token())
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code"), [(timedelta(hours=1), "token_expired"), (timedelta(hours=-1), "token_invalid")]
+)
+def test_where_a_services_own_clock_is_an_hour_off_nobody_gets_in(
+    signer: Signer, clock: FakeClock, ahead: timedelta, code: str
+) -> None:
+    verifier = Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, FakeClock(clock.now() + ahead))
+    with pytest.raises(Unauthenticated) as caught:
+        verifier.verify(signer.token())
+    assert caught.value.code == code
+
+
 def test_a_cached_token_falls_with_its_key(signer: Signer, clock: FakeClock) -> None:
     keys = {signer.kid: signer.jwk}
     verifier = Verifier(lambda: keys, ISSUER, clock)

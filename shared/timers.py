@@ -63,7 +63,7 @@ class _Watch:
     def __init__(self, repository: Repository[Any], waking: Waking, clock: Clock) -> None:
         self.repository, self._waking, self._clock = repository, waking, clock
         self._resting: dict[str, float] = {}
-        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._flying: dict[str, asyncio.Task[bool]] = {}
         self._passed: set[str] = set()
         self._slots = asyncio.Semaphore(WIDTH)
         self.woken = asyncio.Event()
@@ -88,12 +88,12 @@ class _Watch:
                 task.cancel()
 
     async def sweep(self) -> int:
-        """One look, and a wait for what was woken; how many."""
+        """One look, and a wait for what was woken; how many had something to do."""
         if woken := await self._look():
             await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
-        return len(woken)
+        return sum(not task.done() or task.result() for task in woken)
 
-    async def _look(self) -> list[asyncio.Task[None]]:
+    async def _look(self) -> list[asyncio.Task[bool]]:
         now = time.monotonic()
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
         limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
@@ -103,7 +103,7 @@ class _Watch:
         self._passed.update(id_ for id_ in found if id_ in self._flying)
         return [self._launch(id_) for id_ in found if id_ not in self._resting and id_ not in self._flying]
 
-    def _launch(self, id_: str) -> asyncio.Task[None]:
+    def _launch(self, id_: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._wake(id_))
         self._flying[id_] = task
         task.add_done_callback(lambda _: self._landed(id_))
@@ -115,12 +115,13 @@ class _Watch:
             self._passed.discard(id_)
             self.woken.set()
 
-    async def _wake(self, id_: str) -> None:
+    async def _wake(self, id_: str) -> bool:
         async with self._slots:
             try:
-                await self._waking(id_)
+                return await self._waking(id_) is not False
             except (Unavailable, Contention) as exc:
                 log.warning("timers.again", subject=id_, error=repr(exc))
             except Exception:
                 log.exception("timers.failed", subject=id_)
                 self._resting[id_] = time.monotonic() + REST_SECONDS
+            return True

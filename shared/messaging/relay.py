@@ -89,7 +89,12 @@ class Relay:
         self.woken.set()
 
     async def run(self) -> None:
-        """Sweep until cancelled."""
+        """Sweep until cancelled, and renew the lease beside it."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._lease.keep())
+            await self._run()
+
+    async def _run(self) -> None:
         while True:
             self.woken.clear()
             try:

@@ -6,10 +6,12 @@ its own even time. The holder counts its term from before it asked, the watcher 
 stops believing before anybody takes over.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
+from contextlib import suppress
 
-from shared.store.collection import Collection, Document, DuplicateKey
+from shared.store.collection import Collection, Document, DuplicateKey, Unavailable
 
 TERM_SECONDS = 2.0
 """How long work stands still when a holder dies and is not started again, beside one look."""
@@ -60,6 +62,14 @@ class Lease:
         held = await self._renew() or await self._take_over()
         self._until = asked + self._seconds if held else 0.0
         return held
+
+    async def keep(self) -> None:
+        """Renew it beside the work that it is held for, which may take longer than a term. Until cancelled."""
+        while True:
+            await asyncio.sleep(self._seconds / 3)
+            if self._until is not None and not self.lost:
+                with suppress(Unavailable):
+                    await self.hold()
 
     async def _renew(self) -> bool:
         """Ours, also from a former life, or nobody's."""

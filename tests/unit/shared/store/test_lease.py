@@ -1,5 +1,6 @@
 """A lease has one holder at a time, whatever the clocks of the processes say."""
 
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from shared.store.collection import Unavailable
 from shared.store.lease import LOOK_SECONDS, WATCHED, Lease, Watch
 from shared.store.memory import MemoryDatabase
+from shared.testing.waiting import eventually
 
 Later = Callable[[float], None]
 
@@ -137,6 +139,41 @@ async def test_the_store_is_asked_again_after_a_third_of_the_term(
         await first.hold()
     later(3.3)
     assert first.lost
+
+
+async def test_it_is_renewed_beside_work_that_takes_longer_than_a_term(database: MemoryDatabase) -> None:
+    first = Lease(database.collection("leases"), "relay", "first", seconds=1.0)
+    second = Lease(database.collection("leases"), "relay", "second", seconds=1.0)
+    assert await first.hold()
+    keeping = asyncio.create_task(first.keep())
+
+    async def turned() -> bool:
+        assert not await second.hold()
+        return await database.collection("leases").count({"turn": {"$gte": 6}}) == 1
+
+    await eventually(turned, within=15.0, every=0.02)
+    assert not first.lost
+    keeping.cancel()
+
+
+async def test_a_lease_that_was_never_held_or_is_lost_is_not_taken_by_keeping_it(
+    first: Lease, second: Lease, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("shared.store.lease.asyncio.sleep", sleep)
+    await second.hold()
+    later(5)
+    for lease in (first, second):
+        slept.clear()
+        with pytest.raises(asyncio.CancelledError):
+            await lease.keep()
+    assert second.lost
 
 
 async def test_a_watch_keeps_no_more_than_it_may(later: Later) -> None:

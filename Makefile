@@ -1,6 +1,6 @@
 # Everything happens in this folder: .venv/ (Python packages) and .tongban/ (jars, data, logs, caches).
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench soak lint specs lock down clean
+.PHONY: help demo up test bench soak chaos lint specs lock down clean
 
 PYTHON ?= python3
 export PIP_CACHE_DIR := $(CURDIR)/.tongban/cache/pip
@@ -25,6 +25,9 @@ bench: .venv/installed ## measure against the limit pipeline and write docs/perf
 
 soak: .venv/installed ## 20 minutes at half load: does anything grow? (MINUTES=60: longer)
 	@ONLY=B8 MINUTES="$(or $(MINUTES),20)" $(BIN)/python -m tests.bench
+
+chaos: .venv/installed ## harm a private city in every way and check what is left; KILLS=1000 the long round, SEED=… again
+	@SEED="$(SEED)" KILLS="$(KILLS)" FAULTS="$(FAULTS)" $(BIN)/python -m tests.chaos
 
 lint: .venv/installed ## ruff, mypy, import rules
 	@$(BIN)/ruff check --quiet .

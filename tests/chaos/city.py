@@ -25,6 +25,8 @@ from tests.city.running import RunningCity, until
 SERVICES = ("identity", "intake", "sharing", "notifications")
 DEPARTMENTS = ("hrss", "housing", "police")
 MEMBERS = (*SERVICES, *DEPARTMENTS)
+MAIL_LEASE_S = 10.0
+"""Shorter than a city's usual minute, so that somebody takes over while the holder is frozen."""
 
 
 @dataclass
@@ -45,6 +47,14 @@ class Harm:
     @property
     def is_kill(self) -> bool:
         return self.what == "kill -9"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One more process of a service, that the supervisor knows nothing of."""
+
+    process: subprocess.Popen[bytes]
+    url: str
 
 
 class ChaosCity(RunningCity):
@@ -133,7 +143,7 @@ class ChaosCity(RunningCity):
         return next(program for program in self.city.programs if program.name == name)
 
     @contextmanager
-    def replica(self, service: str, number: int = 2, **changed: str) -> Iterator[subprocess.Popen[bytes]]:
+    def replica(self, service: str, number: int = 2, **changed: str) -> Iterator["Replica"]:
         """One more process of a service, with an instance name and a port of its own, once it is ready.
 
         `changed`: further environment variables. Its log is `<service>-<number>.log`.
@@ -155,7 +165,7 @@ class ChaosCity(RunningCity):
         try:
             url = f"http://127.0.0.1:{port}"
             until(lambda: self.answers(url), within=60, what=f"{name} is ready")
-            yield process
+            yield Replica(process, url)
         finally:
             _end(process)
 
@@ -206,6 +216,11 @@ def private_city(report: Report | None = None) -> Iterator[ChaosCity]:
     own = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
     names = [f"{name.removesuffix('_port')}" for name in Settings.model_fields if name.endswith("_port")]
     city = City(Settings.model_validate(own | {f"{name}_port": port for name, port in free_ports(*names).items()}))
+    lease = {"TONGBAN_MAIL_LEASE_SECONDS": str(MAIL_LEASE_S)}
+    city.programs[:] = [
+        replace(program, environment={**program.environment, **lease}) if program.name == "notifications" else program
+        for program in city.programs
+    ]
     running = ChaosCity(city)
     try:
         city.up(report or SilentReport())

@@ -1,15 +1,16 @@
 """The driver: a careful client that applies for cases at a fixed rate and writes down what it was told.
 
-`python -m tests.chaos.driver` reads its orders as JSON lines on stdin: {"rate": cases a second} sets the rate, the
-end of the input stops it. Each application has a key of its own and is repeated with it until it is acknowledged.
-Every acknowledgement is on the disk before the driver goes on. Where the applicant is asked for a material, because
-its owner was silent while it was dead, the driver gives it in her name.
+`python -m tests.chaos.driver` reads its orders as JSON lines on stdin: {"rate": cases a second} sets the rate,
+{"intake": addresses} where requests go, in turn; the end of the input stops it. Each application has a key of its own
+and is repeated with it until it is acknowledged. Every acknowledgement is on the disk before the driver goes on.
+Where the applicant is asked for a material, because its owner was silent while it was dead, the driver gives it.
 
 Lines of its log: {"kind": "try" | "failed" | "acknowledged" | "refused" | "supplied", "at": …, "key": …, "case": …}.
 """
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -45,7 +46,7 @@ class Orders:
     """What the driver is started with; `store` is where it looks who is asked for a material."""
 
     log: str
-    intake: str
+    intake: list[str]
     identity: str
     store: str
     login: str
@@ -59,13 +60,12 @@ class Driver:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._file = Path(orders.log).open("ab")  # noqa: SIM115 - open as long as the driver lives
-        self._http = httpx.AsyncClient(
-            base_url=orders.intake, timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=WIDTH)
-        )
+        self._http = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=WIDTH))
         self._person = Person(orders.identity, orders.login, orders.password)
         self._token, self._token_until, self._signing_in = "", 0.0, asyncio.Lock()
         self._slots = asyncio.Semaphore(WIDTH)
         self._files: dict[str, dict[str, str]] = {}
+        self.intake = itertools.cycle(orders.intake)
         self.rate = 0.0
 
     def note(self, kind: str, *, durable: bool = False, **more: object) -> None:
@@ -115,7 +115,7 @@ class Driver:
         """Status and JSON; no status: nobody knows whether it was done."""
         try:
             headers = sent.pop("headers", {}) | {"Authorization": f"Bearer {await self._access()}"}
-            answer = await self._http.request(method, path, headers=headers, **sent)
+            answer = await self._http.request(method, f"{next(self.intake)}{path}", headers=headers, **sent)
             if answer.status_code == 401:
                 self._token_until = 0.0
             return answer.status_code, answer.json()
@@ -163,7 +163,9 @@ async def _run() -> None:
     supplying = asyncio.create_task(driver.supply())
     arriving = asyncio.create_task(driver.arrivals())
     while line := await asyncio.to_thread(sys.stdin.readline):
-        driver.rate = json.loads(line)["rate"]
+        order = json.loads(line)
+        driver.rate = order.get("rate", driver.rate)
+        driver.intake = itertools.cycle(order["intake"]) if "intake" in order else driver.intake
     driver.rate = -1
     arriving.cancel()
     supplying.cancel()

@@ -224,14 +224,15 @@ def read_topics(client: Mapping[str, Any], topics: Iterable[str] | None = None) 
             if topics is not None and topic not in topics:
                 continue
             for partition in known[topic].partitions:
-                yield from _read_partition(consumer, TopicPartition(topic, partition, 0))
+                yield from read_partition(consumer, TopicPartition(topic, partition, 0))
     finally:
         consumer.close()
 
 
-def _read_partition(consumer: Consumer, at: TopicPartition) -> Iterator[Record]:
+def read_partition(consumer: Consumer, at: TopicPartition, since: int = 0) -> Iterator[Record]:
+    """What is on one partition now, from an offset on."""
     start, end = consumer.get_watermark_offsets(at, 20)
-    if start == end:
+    if (start := max(start, since)) >= end:
         return
     consumer.assign([TopicPartition(at.topic, at.partition, start)])
     while True:

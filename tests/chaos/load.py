@@ -20,7 +20,7 @@ class Load:
         self._seen, self._offset = Seen(), 0
         orders = {
             "log": str(self.log),
-            "intake": city.urls["intake"],
+            "intake": [city.urls["intake"]],
             "identity": city.urls["identity"],
             "store": city.city.platform.store.uri,
             "login": login,
@@ -35,6 +35,10 @@ class Load:
     def rate(self, cases_a_second: float) -> None:
         """From now on."""
         self._say({"rate": cases_a_second})
+
+    def through(self, *intake: str) -> None:
+        """From now on requests go to these addresses of intake, in turn."""
+        self._say({"intake": intake})
 
     def _say(self, order: dict[str, Any]) -> None:
         assert self._process.stdin is not None

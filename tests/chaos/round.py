@@ -152,8 +152,8 @@ class Round:
         if limit is not None and row.alone:
             times = [recovery(harm) for harm in row.alone]
             worst = max(times)
-            met = worst <= limit
-            row.goals.append(Goal(f"first new effect after ≤ {limit:.0f} s: the slowest came after {worst:.1f} s", met))
+            told = f"first new effect after ≤ {limit:.0f} s: the slowest came after {worst:.1f} s"
+            row.goals.append(Goal(told, worst <= limit, timed=True))
 
 
 def recovery(harm: Harm) -> float:

@@ -12,10 +12,14 @@ from tests.city.running import until
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that had to be so, as a sentence with the number that was measured."""
+    """Something that had to be so, as a sentence with the number that was measured.
+
+    `timed`: it speaks of seconds, which a loaded machine may well miss.
+    """
 
     text: str
     met: bool
+    timed: bool = False
 
 
 @dataclass
@@ -36,9 +40,9 @@ class Scene:
     planted: list[str] = field(default_factory=list)
     """Ids of statements and keys of records that the fault itself put on a topic."""
 
-    def goal(self, text: str, *, met: bool) -> None:
+    def goal(self, text: str, *, met: bool, timed: bool = False) -> None:
         """Something that this fault has to fulfil besides losing and repeating nothing."""
-        self.goals.append(Goal(text, met))
+        self.goals.append(Goal(text, met, timed))
 
     def note(self, text: str) -> None:
         """Something worth knowing, for the report."""

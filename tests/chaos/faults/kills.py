@@ -19,4 +19,4 @@ def each_member(scene: Scene) -> None:
 
 
 QUIET = Fault("K0", "nothing at all", quiet)
-EACH_SERVICE = Fault("K1", "kill -9 of each service and department", each_member, recovery_s=5.0)
+EACH_MEMBER = Fault("K1", "kill -9 of each service and department", each_member, recovery_s=5.0)

@@ -1,0 +1,62 @@
+"""K6: services are frozen past their leases and sessions while others take over, and are thawed."""
+
+import time
+from contextlib import ExitStack
+from functools import partial
+
+from tests.chaos.city import MAIL_LEASE_S, SERVICES
+from tests.chaos.evidence import read_topics
+from tests.chaos.scene import Fault, Scene
+from tests.city.running import until
+
+SESSION_S = 10.0
+"""The session timeout of a lane; the relay's lease is shorter, a mail's is MAIL_LEASE_S."""
+
+
+def thawed_after_the_take_over(scene: Scene) -> None:
+    """All first replicas sleep at once; the second ones take over; then the first ones wake with all they had."""
+    late_mails = late_records = 0
+    with ExitStack() as replicas:
+        urls = {service: replicas.enter_context(scene.city.replica(service)).url for service in SERVICES}
+        for _ in range(1 if scene.brief else 3):
+            scene.load.through(scene.city.urls["intake"])
+            scene.pause(1.0, 3.0)
+            harms = [scene.city.freeze(service) for service in SERVICES]
+            scene.load.through(urls["intake"])
+            scene.go_on(max(SESSION_S, MAIL_LEASE_S) + scene.dice.uniform(2, 6))
+            until(partial(_took_over, scene, harms[-1].at), within=60, what="the second replicas do the work")
+            thawed_at = time.time()
+            for harm in harms:
+                scene.city.thaw(harm)
+            scene.go_on(5.0)
+            late_mails += _mails_again(scene, thawed_at)
+            late_records += _records_again(scene, thawed_at)
+    scene.load.through(scene.city.urls["intake"])
+    scene.goal(f"mails that the zombie sent after the take-over: {late_mails}", met=late_mails == 0)
+    scene.note(f"records that the zombies sent again (same id, no effect): {late_records}")
+
+
+def _took_over(scene: Scene, since: float) -> bool:
+    """Whether each second replica has written something while the first slept."""
+    writers = {record.writer for record in read_topics(scene.city.bootstrap) if record.at > since + SESSION_S}
+    return {"intake", "sharing", "notifications"} <= writers
+
+
+def _mails_again(scene: Scene, since: float) -> int:
+    """Mails that came since then and were in the box before."""
+    mails = sorted(scene.city.city.settings.state.glob("mail/*/*.eml"))
+    first = {path.parent: path for path in reversed(mails)}
+    return sum(path != first[path.parent] and int(path.stem) / 1e9 >= since for path in mails)
+
+
+def _records_again(scene: Scene, since: float) -> int:
+    """Records that came since then and were on their topic before."""
+    seen: set[tuple[str, str]] = set()
+    again = 0
+    for record in sorted(read_topics(scene.city.bootstrap), key=lambda r: r.at):
+        again += record.at >= since and (record.topic, record.id) in seen
+        seen.add((record.topic, record.id))
+    return again
+
+
+ZOMBIE = Fault("K6", "all services frozen past lease and session, others take over, thawed", thawed_after_the_take_over)

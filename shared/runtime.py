@@ -140,6 +140,7 @@ class Runtime:
             Lease(self.database.collection("leases"), "relay", self.settings.instance),
             self.clock,
             f"/{self.settings.city}/{self.settings.service}",
+            brokers=self.database.collection("brokers"),
             metrics=RelayMetrics(self.registry),
         )
         options = (lambda: client_options(self.settings)) if self._kafka else None
@@ -208,9 +209,9 @@ class Runtime:
 
     async def _publish(self) -> None:
         await self._prepared.wait()
-        if isinstance(self._outlet, KafkaOutlet):
-            await self._outlet.rebuild()
         assert self.relay is not None  # noqa: S101 - wire() comes before running()
+        if isinstance(self._outlet, KafkaOutlet):
+            self.relay.connected(await self._outlet.rebuild())
         await self.relay.run()
 
     async def _follow_tables(self) -> None:

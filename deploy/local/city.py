@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 
 import httpx
 from pydantic import SecretStr
@@ -110,6 +111,8 @@ class City:
             self._secrets(self.declared.members)
             if not self.running():
                 self._start(report, without=SERVICES if only_platform else ())
+            elif not (self.settings.outside_broker or kafka.is_formatted(self._broker_data)):
+                self._make_broker_anew(report)
             self._wait_for_platform(report)
             with report.step("Topics, principals and rights are as declared"):
                 broker_state.apply(self.platform.broker.admin(), self.declared, self.platform.secrets)
@@ -146,11 +149,26 @@ class City:
         with report.step(f"Supervisor started, logs in {self.settings.state / 'log'}"):
             self.supervisor.start(self.programs, self.platform.secrets["supervisor"])
 
+    def _make_broker_anew(self, report: Report) -> None:
+        """Its data are lost. The members stop first: what they hold for the old one must not come before the rest.
+
+        Started again they see that it is another broker, and publish their journals again from the beginning.
+        """
+        with report.step("The broker has lost its data: members stopped, a new one made"):
+            members = [program.name for program in self.programs if program.group != "platform"]
+            self.supervisor.stop(*members, "kafka")
+            self._prepare_broker(report)
+            self.supervisor.start_again("kafka")
+
+    @property
+    def _broker_data(self) -> Path:
+        return self.platform.data / "kafka"
+
     def _prepare_broker(self, report: Report) -> None:
         if not kafka.jars(self.settings).exists():
             with report.step(f"Kafka {kafka.VERSION} fetched with Maven (once, about half a minute)"):
                 kafka.install(self.settings)
-        data = make_folder(self.platform.data / "kafka")
+        data = make_folder(self._broker_data)
         kafka.format_once(self.settings, data, self.platform.broker.password)
 
     def _own_ports(self) -> dict[str, int]:

@@ -98,9 +98,14 @@ def environment(settings: Settings, data: Path, password: str) -> dict[str, str]
     }
 
 
+def is_formatted(data: Path) -> bool:
+    """Whether the folder is a broker's; without that the broker does not start."""
+    return (data / "meta.properties").exists()
+
+
 def format_once(settings: Settings, data: Path, password: str) -> None:
     """Make the broker's data folder, with the super user in it, unless it is there."""
-    if (data / "meta.properties").exists():
+    if is_formatted(data):
         return
     arguments = ["format", "--cluster-id", _cluster_id(), "--config", str(CONFIG / "server.properties")]
     archive = Path(f"{jars(settings)}.jsa")

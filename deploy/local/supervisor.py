@@ -85,7 +85,7 @@ class Supervisor:
     def stop(self, *names: str) -> None:
         """Stop programs and wait until they are gone."""
         for one in self.processes():
-            if one.name in names:
+            if one.name in names and one.state in ("STARTING", RUNNING, "BACKOFF"):
                 self._rpc.stopProcess(f"{one.group}:{one.name}", True)
 
     def start_again(self, *names: str) -> None:

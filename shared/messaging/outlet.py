@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 log = structlog.get_logger("outlet")
 
@@ -31,16 +32,18 @@ class KafkaOutlet:
         self._options = options
         self._producer: AIOKafkaProducer | None = None
 
-    async def rebuild(self) -> None:
-        """Connect, or connect anew; raises what Kafka raises when it is away."""
+    async def rebuild(self) -> str:
+        """Connect, or connect anew; the cluster's id. Raises what Kafka raises when it is away."""
         await self.stop()
         producer = AIOKafkaProducer(**self._options() | OPTIONS)
         try:
             await producer.start()
+            told = await producer.client.send(producer.client.get_random_node(), MetadataRequest([]))
         except BaseException:
             await producer.stop()
             raise
         self._producer = producer
+        return str(told.cluster_id)
 
     async def stop(self) -> None:
         """Flush and close; what cannot be flushed in time is given up."""

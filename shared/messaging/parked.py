@@ -83,7 +83,7 @@ class Parked:
         reason, message, trace = _reason(error)
         types = [raw.decode("utf-8", "replace") for name, raw in record.headers if name.lower() == "ce_type" and raw]
         document: Document = {
-            "_id": f"{record.topic}/{record.partition}/{record.offset}",
+            "_id": _id(record),
             "topic": record.topic,
             "partition": record.partition,
             "offset": record.offset,
@@ -167,7 +167,7 @@ class Parked:
 
     async def done(self, record: Record) -> None:
         """The record was handled after all."""
-        await self._c.delete({"_id": f"{record.topic}/{record.partition}/{record.offset}"})
+        await self._c.delete({"_id": _id(record)})
 
     async def superseded(self, record: Record) -> int:
         """A good row of a table came: what was parked of its key up to there is of no use any more; how many."""
@@ -177,7 +177,7 @@ class Parked:
         """The key stands still as before, with the newer reason."""
         reason, message, trace = _reason(error)
         await self._c.update(
-            {"_id": f"{record.topic}/{record.partition}/{record.offset}"},
+            {"_id": _id(record)},
             {"$set": {"reason": reason, "error": message[:2000], "traceback": trace}, "$inc": {"attempts": 1}},
         )
 
@@ -193,6 +193,14 @@ class Parked:
 _WAITS: Filter = {"dropped": False}
 _SHOWN: Sequence[str] = ("lock", *(set(ParkedRecord.model_fields) - {"id", "key", "value"}))
 _SUMMARY: Sequence[str] = ("topic", "lock", "reason", "error", "type", "parked_at", "releasing")
+
+
+def _id(record: Record) -> str:
+    """Where the record lies, and what it is: a broker that lost its data counts its places from the beginning again."""
+    headers = [part for name, raw in record.headers for part in (name.encode(), raw or b"")]
+    parts = (record.key or b"", record.value or b"", *headers)
+    content = hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts))
+    return f"{record.topic}/{record.partition}/{record.offset}/{content.hexdigest()[:12]}"
 
 
 def _record(document: Document) -> Record:

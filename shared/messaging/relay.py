@@ -44,8 +44,11 @@ class Outlet(Protocol):
         """Returns when the broker confirmed it; raises when it did not."""
         ...
 
-    async def rebuild(self) -> None:
-        """Start anew after a failure: an idempotent producer may be stuck after one (aiokafka #1017)."""
+    async def rebuild(self) -> str | None:
+        """Start anew after a failure: an idempotent producer may be stuck after one (aiokafka #1017).
+
+        Says which broker it is: the name of one that came back without its data is another one. `None`: it has none.
+        """
         ...
 
 
@@ -69,10 +72,12 @@ class Relay:
         clock: Clock,
         source: str,
         *,
+        brokers: Collection | None = None,
         metrics: RelayMetrics | None = None,
     ) -> None:
         self._repositories, self._outlet, self._lease = repositories, outlet, lease
-        self._clock, self._source = clock, source
+        self._clock, self._source, self._brokers = clock, source, brokers
+        self._connected_to: str | None = None
         self._metrics = metrics or RelayMetrics(CollectorRegistry())
         self._flying: dict[tuple[str, str], asyncio.Task[_Carried]] = {}
         self._resting: dict[tuple[str, str], float] = {}
@@ -88,6 +93,10 @@ class Relay:
         self._nudged.add(collection)
         self.woken.set()
 
+    def connected(self, broker: str | None) -> None:
+        """The outlet is connected to the broker of this name: before anything else is published it is recognised."""
+        self._connected_to = broker
+
     async def run(self) -> None:
         """Sweep until cancelled, and renew the lease beside it."""
         async with asyncio.TaskGroup() as beside:
@@ -99,6 +108,7 @@ class Relay:
             self.woken.clear()
             try:
                 if not await self._lease.hold():
+                    self._broken = True  # who takes over later connects anew, to the broker as it is then
                     await asyncio.sleep(self._lease.pause)  # who holds it looks each second for what we write
                     continue
                 await self._sweep(self._due())
@@ -140,9 +150,10 @@ class Relay:
         self._nudged.difference_update(repository.collection.name for repository in repositories)
         if self._broken and not self._flying and not await self._mended():
             return 0
+        await self._recognise()
         confirmed = 0
         for repository in repositories:
-            carried = await self._carry(repository.collection)
+            carried = await self._carry(repository)
             await self._mark(repository.collection, carried)
             for one in carried:
                 confirmed += one.sent - one.document["sent"]
@@ -154,7 +165,7 @@ class Relay:
     async def _mended(self) -> bool:
         """Start the producer anew after a failure, before anything else is published."""
         try:
-            await self._outlet.rebuild()
+            self.connected(await self._outlet.rebuild())
         except Exception as exc:  # noqa: BLE001 - the broker is away; the next round tries again
             log.warning("relay.broker-away", error=repr(exc))
             self._away = True
@@ -166,14 +177,31 @@ class Relay:
         self._broken = self._away = False
         return True
 
-    async def _carry(self, collection: Collection) -> list[_Carried]:
+    async def _recognise(self) -> None:
+        """`sent` is true of one broker: another one is told everything again, each document from its beginning.
+
+        It must come before anything new. A reader may not have had the last entries that the lost broker had; if a
+        newer one came first, it would take those for older ones and ignore them for good.
+        """
+        if self._brokers is None or (name := self._connected_to) is None:
+            return
+        known = await self._brokers.get("broker")
+        if known is not None and known["name"] != name:
+            log.warning("relay.another-broker", before=known["name"], now=name)
+            async for _ in self.replay(EPOCH):
+                pass
+        if known is None or known["name"] != name:
+            await self._brokers.update({"_id": "broker"}, {"$set": {"name": name}}, upsert=True)
+        self._connected_to = None
+
+    async def _carry(self, repository: Repository[Any]) -> list[_Carried]:
         """Publish what is pending, and bring what has landed. A document that hangs goes on in the background."""
-        now = time.monotonic()
+        now, collection = time.monotonic(), repository.collection
         self._resting = {at: until for at, until in self._resting.items() if until > now}
         found = await self._pending(collection)
         self._metrics.waiting.labels(collection.name).set(len(found) + len(self._backlog[collection.name]))
         launched = [
-            self._launch(at, document)
+            self._launch(at, repository, document)
             for document in found
             if (at := (collection.name, str(document["_id"]))) not in self._flying and at not in self._resting
         ]
@@ -204,8 +232,8 @@ class Relay:
             self.nudge(collection.name)
         return found
 
-    def _launch(self, at: tuple[str, str], document: Document) -> asyncio.Task[_Carried]:
-        task = asyncio.create_task(self._publish(document))
+    def _launch(self, at: tuple[str, str], repository: Repository[Any], document: Document) -> asyncio.Task[_Carried]:
+        task = asyncio.create_task(self._publish(repository, document))
         self._flying[at] = task
         return task
 
@@ -226,26 +254,30 @@ class Relay:
         """Mark what was confirmed, all documents that came as far in one statement.
 
         `v` is untouched, and a document that has moved on stays pending: another round finishes. A mark repeated or
-        come late changes nothing, so it does not matter who else marks.
+        come late changes nothing, so it does not matter who else marks; and where `sent` is not what it was any more
+        because a replay was asked for meanwhile, that stands.
         """
-        far: dict[int, list[Any]] = defaultdict(list)
+        far: dict[tuple[int, int], list[Any]] = defaultdict(list)
         for one in carried:
             if one.sent > one.document["sent"] or one.error is None:
-                far[one.sent].append(one.document["_id"])
-        for sent, ids in far.items():
+                far[one.document["sent"], one.sent].append(one.document["_id"])
+        for (before, sent), ids in far.items():
             fields = {
                 "sent": {"$max": ["$sent", sent]},
                 "pending": {"$cond": [{"$lte": ["$seq", sent]}, 0, "$pending"]},
             }
-            await collection.compute({"_id": {"$in": ids}}, fields)
+            await collection.compute({"_id": {"$in": ids}, "sent": before}, fields)
 
-    async def _publish(self, document: Document) -> _Carried:
-        sent = int(document["sent"])
+    async def _publish(self, repository: Repository[Any], document: Document) -> _Carried:
+        sent, journal = int(document["sent"]), document["journal"]
         try:
+            if sent < document["seq"] and str(sent + 1) not in journal:  # said again, and in the archive by now
+                archived = await repository.archive.find({"aggregate": document["_id"]}, limit=1_000_000)
+                journal = {str(entry["sequence"]): entry for entry in archived} | journal
             for n in range(sent + 1, int(document["seq"]) + 1):
                 if self._lease.lost:  # held up until somebody else may have taken over: the rest is not ours
                     return _Carried(document, sent)
-                await self._send(str(document["_id"]), n, document["journal"][str(n)])
+                await self._send(str(document["_id"]), n, journal[str(n)])
                 crashpoint.reached("after-produce")
                 sent = n
         except Exception as exc:  # noqa: BLE001 - any failure leaves the rest pending, and is logged
@@ -301,18 +333,25 @@ class Relay:
     # -- replay ------------------------------------------------------------------------------------------
 
     async def replay(self, since: datetime) -> AsyncIterator[int]:
-        """Publish again every confirmed entry from `since` on, under its old id; yields how many so far.
+        """Have every confirmed entry from `since` on published again, under its old id; yields how many so far.
 
-        For a broker that lost its data: readers that have applied an entry ignore it.
+        The entries count as unsent from now on: whoever holds the lease publishes them, each before what comes after
+        it. Readers that have applied an entry ignore it.
         """
-        published = 0
+        again = 0
         for repository in self._repositories:
             async for document in repository.collection.scan({}):
-                for entry in await repository.journal(document["_id"]):
-                    if entry.data is not None and entry.time >= since and entry.sequence <= document["sent"]:
-                        await self._send(document["_id"], entry.sequence, entry.model_dump())
-                        published += 1
-                yield published
+                entries = [
+                    entry.sequence
+                    for entry in await repository.journal(document["_id"])
+                    if entry.data is not None and entry.time >= since and entry.sequence <= document["sent"]
+                ]
+                if entries:
+                    unsent = {"$min": {"sent": entries[0] - 1}, "$max": {"pending": 1}}
+                    await repository.collection.update({"_id": document["_id"]}, unsent)
+                    again += len(entries)
+                    self.nudge(repository.collection.name)
+                    yield again
 
 
 def _personal(entry: Document) -> bool:

@@ -35,7 +35,7 @@ class Count(BaseModel):
 
 
 class ReplayState(BaseModel):
-    """How far a replay is. `error`: it broke off; starting it again repeats nothing that readers applied."""
+    """How many entries are published again. `error`: it broke off; again repeats nothing that readers applied."""
 
     since: datetime
     published: int = 0

@@ -67,9 +67,8 @@ class Round:
 
     def run(self, fault: Fault, *, brief: bool = False, kills: int = 0) -> Row:
         """Inflict the fault, let the city settle, check everything."""
-        scene = Scene(
-            self.city, self.load, self.dice(fault.number), self.rate, brief, kills, self.tell, planted=self.planted
-        )
+        scene = Scene(self.city, self.load, self.dice(fault.number), self.rate, brief, kills)
+        scene.tell, scene.settle, scene.planted = self.tell, lambda: self.settle(scene), self.planted
         before, began, first = self._acknowledged(), time.monotonic(), len(self.city.harms)
         self.load.rate(self.rate)
         until(lambda: self._acknowledged() > before, within=60, what="cases are taken before the harm")
@@ -125,6 +124,7 @@ class Round:
             except PyMongoError as exc:
                 left = [repr(exc)[:100]]
             time.sleep(0.1 if left else 0)
+            self.tell(f"left {left}")
         if left:
             scene.note(f"not settled after {SETTLE_SECONDS:.0f} s: {', '.join(left)}")
 

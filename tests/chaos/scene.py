@@ -33,6 +33,8 @@ class Scene:
     brief: bool = False
     kills: int = 0
     """How many kills the long round is to have; 0 in the short one."""
+    settle: Callable[[], None] = lambda: None
+    """No new applications; waits until nothing is under way."""
     tell: Callable[[str], None] = lambda _: None
     """Says how far it is, to who watches."""
     goals: list[Goal] = field(default_factory=list)

@@ -124,17 +124,26 @@ def drop(
 
 @commands.command()
 def replay(
-    service: Annotated[str, typer.Option(help="whose journals")],
-    since: Annotated[datetime, typer.Option(help="from when on, e.g. 2026-11-22T08:00:00")],
+    service: Annotated[str | None, typer.Option(help="whose journals; else those of all services")] = None,
+    since: Annotated[datetime | None, typer.Option(help="e.g. 2026-11-22T08:00:00; else from the beginning")] = None,
 ) -> None:
-    """Publish a service's journal entries again, under their old ids: for a broker that lost its data."""
+    """Publish journals again, under their old ids, each entry before what comes after it.
+
+    For a topic that lost records, or a reader that is to read what the topic does not have any more. Who has applied
+    an event ignores it. Personal entries are published as long as their topic would have kept them.
+
+    A broker that lost *all* its data needs no replay: `tongban up` makes another one, with topics, principals and
+    rights, and the services see that it is another one and publish their journals again from the beginning.
+    Elsewhere: stop the services, bring the empty broker up, run deploy.setup, start the services.
+    """
     network = _network()
-    moment = (since.astimezone() if since.tzinfo is None else since).astimezone(UTC).isoformat()
-    network.ask(_checked(service), "POST", "/ops/replay", json={"since": moment})
-    with screen.status("publishing again") as status:
-        while (state := network.get(service, "/ops/replay"))["running"]:
-            status.update(f"publishing again: {state['published']} entries so far")
-            time.sleep(0.2)
-    if state["error"]:
-        raise Trouble(f"broke off after {state['published']} entries ({state['error']}): tongban logs {service}")
-    screen.print(f"{state['published']} entries were published again.")
+    moment = (since or datetime.fromtimestamp(0, UTC)).astimezone(UTC).isoformat()
+    for name in [_checked(service)] if service is not None else SERVICES:
+        network.ask(name, "POST", "/ops/replay", json={"since": moment})
+        with screen.status("looking for what is published again") as status:
+            while (state := network.get(name, "/ops/replay"))["running"]:
+                status.update(f"{name}: {state['published']} entries so far")
+                time.sleep(0.2)
+        if state["error"]:
+            raise Trouble(f"{name} broke off after {state['published']} entries: tongban logs {name}")
+        screen.print(f"{name}: {state['published']} entries are published again.")

@@ -7,6 +7,7 @@ FAULTS: tuple[Fault, ...] = (
     kills.QUIET,
     kills.EACH_MEMBER,
     broker.KILLED_AND_FROZEN,
+    broker.DATA_LOST,
     store.KILLED_AND_FROZEN,
     zombie.ZOMBIE,
     leaving.ASKED_TO_LEAVE,

@@ -1,7 +1,12 @@
 """K3: the broker is killed and frozen. K4: its data are lost."""
 
+import shutil
 import time
+from typing import Any
 
+from pymongo import MongoClient
+
+from deploy.local.report import SilentReport
 from tests.chaos.scene import Fault, Scene
 
 
@@ -18,4 +23,41 @@ def killed_and_frozen(scene: Scene) -> None:
         scene.go_on(2 if scene.brief else 15)
 
 
+def data_lost(scene: Scene) -> None:
+    """The disk of the broker is gone, with all that is on its way. `tongban up` makes another one."""
+    scene.go_on(3 if scene.brief else 10)
+    before = _versions(scene)
+    data = scene.city.city.platform.data / "kafka"
+    lost = data.with_name("kafka-lost")
+    data.rename(lost)
+    scene.city.hit("kafka")
+    shutil.rmtree(lost)
+    scene.go_on(5)  # the load goes on: cases are taken, and cannot be published
+    scene.city.city.up(SilentReport())
+    scene.city.stamp_on_arrival()
+    scene.load.acknowledged_after(time.time())
+    scene.go_on(5)
+    scene.settle()
+    after = _versions(scene)
+    changed = [id_ for id_, version in before.items() if after[id_] != version]
+    scene.goal(f"of {len(before)} finished cases, exchanges and messages {len(changed)} changed", met=not changed)
+
+
+def _versions(scene: Scene) -> dict[str, int]:
+    """What is finished, and how often it was written."""
+    finished = {
+        "intake.cases": ["completed"],
+        "sharing.exchanges": ["answered", "refused"],
+        "notifications.messages": ["sent"],
+    }
+    found: dict[str, int] = {}
+    with MongoClient[dict[str, Any]](scene.city.city.platform.store.uri) as store:
+        for place, states in finished.items():
+            service, _, collection = place.partition(".")
+            documents = store[f"tongban_{service}"][collection].find({"state": {"$in": states}}, {"v": 1})
+            found |= {document["_id"]: document["v"] for document in documents}
+    return found
+
+
 KILLED_AND_FROZEN = Fault("K3", "broker killed, and frozen for 5 to 60 s", killed_and_frozen, recovery_s=15.0)
+DATA_LOST = Fault("K4", "the broker's data are lost", data_lost)

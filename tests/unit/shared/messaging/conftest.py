@@ -29,6 +29,7 @@ class FakeBroker:
     away: bool = False
     in_batches: bool = False
     rebuilt: int = 0
+    name: str | None = None
     _on_its_way: Counter[str] = field(default_factory=Counter)
 
     async def publish(self, topic: str, key: str, headers: dict[str, str], value: bytes) -> None:
@@ -47,10 +48,11 @@ class FakeBroker:
         if key in self.unconfirmed:
             raise TimeoutError
 
-    async def rebuild(self) -> None:
+    async def rebuild(self) -> str | None:
         if self.away:
             raise ConnectionError("unable to bootstrap")
         self.rebuilt += 1
+        return self.name
 
     def ids(self, key: str | None = None) -> list[str]:
         """The `ce_id`s in the order they were taken."""
@@ -102,7 +104,9 @@ def relay_over(
     holder: str = "one",
 ) -> Relay:
     """A relay of the office."""
-    return Relay([petitions], broker, Lease(database.collection("leases"), "relay", holder), clock, "/dalian/petitions")
+    lease = Lease(database.collection("leases"), "relay", holder)
+    brokers = database.collection("brokers")
+    return Relay([petitions], broker, lease, clock, "/dalian/petitions", brokers=brokers)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Journals grow old: long ones are moved, personal ones forgotten, and all can be published again."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -10,8 +12,9 @@ from shared.store.collection import Unavailable
 from shared.store.memory import MemoryCollection, MemoryDatabase
 from shared.store.repository import PERSONAL_RETENTION, Repository
 from shared.testing.clock import FakeClock
+from shared.testing.waiting import eventually
 from tests.petitions import Petition
-from tests.unit.shared.messaging.conftest import FakeBroker
+from tests.unit.shared.messaging.conftest import FakeBroker, relay_over
 
 Petitions = Repository[Petition]
 DAY = timedelta(days=1)
@@ -214,22 +217,37 @@ async def test_a_replay_publishes_what_was_sent_again_under_its_old_ids(
     for id_ in ("petition-1", "petition-2"):
         await petitions.change(id_, lambda p: p.answer("yes", clock.now()))
     await relay.sweep()
-    sent, broker.taken = sorted(broker.taken, key=lambda r: r[2]["ce_id"]), []
+    sent, broker.taken = _by_id(broker), []
     assert [n async for n in relay.replay(since - DAY)] == [2, 4]
-    assert broker.taken == sent, "the same bytes, the same trace, the same ids"
+    await relay.sweep()
+    assert _by_id(broker) == sent, "the same bytes, the same trace, the same ids"
     broker.taken = []
     assert [n async for n in relay.replay(since)][-1] == 2
-    assert broker.ids() == ["petition-1:2", "petition-2:2"]
+    await relay.sweep()
+    assert sorted(broker.ids()) == ["petition-1:2", "petition-2:2"]
 
 
-async def test_a_replay_reaches_into_the_archive_and_leaves_the_unsent_to_the_relay(
+def _so(probe: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def ask() -> bool:
+        return probe()
+
+    return ask
+
+
+def _by_id(broker: FakeBroker) -> list[tuple[str, str, dict[str, str], bytes]]:
+    return sorted(broker.taken, key=lambda record: record[2]["ce_id"])
+
+
+async def test_a_replay_reaches_into_the_archive_and_what_is_unsent_comes_after_it(
     relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, long: int
 ) -> None:
     await relay.sweep()
     await petitions.change("petition-1", lambda p: p.answer("unsent", clock.now()))
     broker.taken = []
     assert [n async for n in relay.replay(clock.now() - DAY)] == [long]
-    assert broker.ids() == [f"petition-1:{n}" for n in range(1, long + 1)]
+    await relay.sweep()
+    assert broker.ids() == [f"petition-1:{n}" for n in range(1, long + 2)]
+    await _is_whole(petitions, long + 1)
 
 
 async def test_what_is_forgotten_is_not_published_again(
@@ -239,4 +257,86 @@ async def test_what_is_forgotten_is_not_published_again(
     await relay.forget()
     broker.taken = []
     assert [n async for n in relay.replay(clock.now() - 30 * DAY)] == [1]
+    await relay.sweep()
     assert broker.ids() == ["petition-1:1"]
+
+
+async def test_a_replay_wins_over_what_is_on_its_way_just_now(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    """Somebody on another replica asks for it while the holder of the lease waits for a confirmation."""
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    await relay.sweep()
+    await petitions.change("petition-1", lambda p: p.answer("yes", clock.now()))
+    broker.waiting["petition-1"] = asyncio.Event()
+    on_its_way = asyncio.create_task(relay.sweep())
+    await eventually(_so(lambda: bool(relay._flying)))
+    assert [n async for n in relay.replay(clock.now() - DAY)] == [1]
+    broker.waiting.pop("petition-1").set()
+    await on_its_way
+    broker.taken = []
+    await relay.sweep()
+    assert broker.ids() == ["petition-1:1", "petition-1:2"]
+
+
+# -- a broker that lost its data ---------------------------------------------------------------------------
+
+
+async def test_another_broker_is_told_everything_again_before_what_is_new(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    """A reader may not have had the last entries: were a newer one to come first, they would be ignored for good."""
+    relay.connected("broker-a")
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    await petitions.add(Petition.file("petition-2", clock.now()))
+    await relay.sweep()
+    await petitions.change("petition-1", lambda p: p.answer("unsent", clock.now()))
+    broker.taken = []
+    relay.connected("broker-b")
+    await relay.sweep()
+    assert sorted(broker.ids()) == ["petition-1:1", "petition-1:2", "petition-2:1"]
+    assert broker.ids("petition-1") == ["petition-1:1", "petition-1:2"]
+
+
+async def test_the_same_broker_is_told_nothing_again(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    for _ in range(2):
+        relay.connected("broker-a")
+        await petitions.add(Petition.file(f"petition-{len(broker.taken) + 1}", clock.now()))
+        await relay.sweep()
+    assert broker.ids() == ["petition-1:1", "petition-2:1"]
+
+
+async def test_a_broker_that_came_back_empty_is_recognised_when_the_relay_connects_anew(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    relay.connected("broker-a")
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    await relay.sweep()
+    broker.away, broker.name = True, "broker-b"
+    await petitions.change("petition-1", lambda p: p.answer("yes", clock.now()))
+    await relay.sweep()
+    broker.away, broker.taken = False, []
+    await relay.sweep()
+    await relay.sweep()
+    assert broker.ids() == ["petition-1:1", "petition-1:2"]
+
+
+async def test_who_takes_the_relay_over_looks_which_broker_it_is(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, database: MemoryDatabase, clock: FakeClock
+) -> None:
+    """Its own connection may be older than the broker."""
+    relay.connected("broker-a")
+    other = relay_over(petitions, broker, database, clock, holder="other")
+    other.connected("broker-a")
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    await relay.sweep()
+    broker.name = "broker-b"
+    holder, waiting = asyncio.create_task(relay.run()), asyncio.create_task(other.run())
+    await eventually(_so(lambda: bool(relay._lease._until)))
+    holder.cancel()
+    await relay.stop()
+    broker.taken = []
+    await eventually(_so(lambda: broker.ids() == ["petition-1:1"]))
+    waiting.cancel()

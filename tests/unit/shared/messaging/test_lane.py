@@ -203,6 +203,20 @@ async def test_a_poison_record_parks_its_key_with_the_reason_and_the_neighbours_
     assert await parked.records(bad.topic, "bad") == [bad], "byte for byte"
 
 
+async def test_a_place_on_the_topic_of_another_broker_is_another_place(
+    lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
+) -> None:
+    """A broker that lost its data counts from the beginning again: what was parked there before is not this record."""
+    old = write("old:1", value=b"{")
+    new = replace(write("new:1", value=b"{"), offset=old.offset)
+    assert await lane.handle([old])
+    await parked.drop(TOPIC, "old", by="operator")
+    assert await lane.handle([new, write("new:2")])
+    assert await lane.handle([new])
+    assert await _reasons(parked) == {"new": ["wrong-shape", "behind"]}
+    assert office.done == []
+
+
 async def test_a_record_without_a_key_parks_alone(
     lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
 ) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import httpx
 import psutil
@@ -209,18 +210,29 @@ class ChaosCity(RunningCity):
                 os.kill(pid, signal.SIGCONT)
 
 
+class _ShortLeases(City):
+    """A city whose mails are held for MAIL_LEASE_S."""
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        lease = {"TONGBAN_MAIL_LEASE_SECONDS": str(MAIL_LEASE_S)}
+        return [
+            replace(program, environment={**program.environment, **lease})
+            if program.name == "notifications"
+            else program
+            for program in super().programs
+        ]
+
+
 @contextmanager
 def private_city(report: Report | None = None) -> Iterator[ChaosCity]:
     """A city of one's own; nothing of it is left afterwards, unless TONGBAN_KEEP is set to look at its logs."""
     state = ROOT / ".tongban" / f"chaos-{os.getpid()}"
     own = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
     names = [f"{name.removesuffix('_port')}" for name in Settings.model_fields if name.endswith("_port")]
-    city = City(Settings.model_validate(own | {f"{name}_port": port for name, port in free_ports(*names).items()}))
-    lease = {"TONGBAN_MAIL_LEASE_SECONDS": str(MAIL_LEASE_S)}
-    city.programs[:] = [
-        replace(program, environment={**program.environment, **lease}) if program.name == "notifications" else program
-        for program in city.programs
-    ]
+    city = _ShortLeases(
+        Settings.model_validate(own | {f"{name}_port": port for name, port in free_ports(*names).items()})
+    )
     running = ChaosCity(city)
     try:
         city.up(report or SilentReport())

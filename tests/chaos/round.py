@@ -17,7 +17,7 @@ from tests.chaos.load import Load
 from tests.chaos.scene import Fault, Goal, Scene
 from tests.city.running import until
 
-SETTLE_SECONDS = 150.0
+SETTLE_SECONDS = 90.0
 OPEN: dict[str, tuple[str, dict[str, Any]]] = {
     "tongban_intake": ("cases", {"state": {"$ne": "completed"}}),
     "tongban_sharing": ("exchanges", {"state": {"$in": ["wished", "asked"]}}),
@@ -114,19 +114,21 @@ class Round:
     # -- settling ----------------------------------------------------------------------------------------
 
     def settle(self, scene: Scene) -> None:
-        """No new applications; wait until nothing is under way, or say what still is."""
+        """No new applications; wait until nothing is under way, or say what is, when it has not moved for long."""
         with suppress(AssertionError):  # the checker names what is left
             self.load.drain()
         deadline, left = time.monotonic() + SETTLE_SECONDS, ["not looked yet"]
         while left and time.monotonic() < deadline:
+            before = left
             try:
                 left = list(self._under_way())
             except PyMongoError as exc:
                 left = [repr(exc)[:100]]
+            if left != before:
+                deadline = time.monotonic() + SETTLE_SECONDS
             time.sleep(0.1 if left else 0)
-            self.tell(f"left {left}")
         if left:
-            scene.note(f"not settled after {SETTLE_SECONDS:.0f} s: {', '.join(left)}")
+            scene.note(f"nothing has moved for {SETTLE_SECONDS:.0f} s: {', '.join(left)}")
 
     def _under_way(self) -> Iterator[str]:
         uri = self.city.city.platform.store.uri

@@ -1,5 +1,7 @@
 """K0: nothing at all, to see that the checker is content with a quiet city. K1: kill -9 of each member under load."""
 
+import time
+
 from tests.chaos.city import MEMBERS
 from tests.chaos.scene import Fault, Scene
 
@@ -18,5 +20,21 @@ def each_member(scene: Scene) -> None:
         scene.kill(victim)
 
 
+def storm(scene: Scene) -> None:
+    """As many kills as are wanted, of everything in random order, one every second or two, while the load goes on."""
+    bag: list[str] = []
+    for n in range(1, scene.kills + 1):
+        if not bag:
+            bag = [*MEMBERS, "kafka", "store"]
+            scene.dice.shuffle(bag)
+        scene.city.hit(bag.pop())
+        scene.pause(1.0, 2.0)
+        scene.city.look()
+        if n % 25 == 0:  # enough is back for something to be done
+            scene.load.acknowledged_after(time.time(), within=180)
+            scene.tell(f"{n} kills, {len(scene.load.look().acknowledged)} cases acknowledged")
+
+
+STORM = Fault("K1 K3 K5", "kill -9 of services, departments, broker and store, one every 1 to 2 s", storm)
 QUIET = Fault("K0", "nothing at all", quiet)
 EACH_MEMBER = Fault("K1", "kill -9 of each service and department", each_member, recovery_s=5.0)

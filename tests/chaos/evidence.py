@@ -6,7 +6,7 @@ Nothing here imports the product. Payloads are kept as digests, and as data only
 import email
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -215,33 +215,33 @@ def _sha256(raw: bytes) -> str:
 # -- topics and mailbox --------------------------------------------------------------------------------------
 
 
-def read_topics(client: Mapping[str, Any], topics: Iterable[str] | None = None) -> Iterator[Record]:
-    """Every record on the topics (default: all), partition by partition, in order."""
+def read_topics(client: Mapping[str, Any], since: Mapping[tuple[str, int], int] | None = None) -> Iterator[Record]:
+    """Every record that is on the topics now, each partition in order; `since`: from these offsets on only."""
     consumer = Consumer(dict(client) | {"group.id": "admin.look", "enable.auto.commit": False})
     try:
-        known = consumer.list_topics(timeout=20).topics
-        for topic in sorted(name for name in known if not name.startswith("__")):
-            if topics is not None and topic not in topics:
-                continue
-            for partition in known[topic].partitions:
-                yield from read_partition(consumer, TopicPartition(topic, partition, 0))
+        topics = consumer.list_topics(timeout=20).topics
+        known = [(name, n) for name in sorted(topics) if not name.startswith("__") for n in topics[name].partitions]
+        ends: dict[tuple[str, int], int] = {}
+        places = []
+        for at in known if since is None else since:
+            start, end = consumer.get_watermark_offsets(TopicPartition(*at), 20)
+            if (start := max(start, since[at] if since is not None else 0)) < end:
+                ends[at] = end
+                places.append(TopicPartition(*at, start))
+        yield from _read(consumer, places, ends)
     finally:
         consumer.close()
 
 
-def read_partition(consumer: Consumer, at: TopicPartition, since: int = 0) -> Iterator[Record]:
-    """What is on one partition now, from an offset on."""
-    start, end = consumer.get_watermark_offsets(at, 20)
-    if (start := max(start, since)) >= end:
-        return
-    consumer.assign([TopicPartition(at.topic, at.partition, start)])
-    while True:
-        for message in consumer.consume(1000, 1.0):
+def _read(consumer: Consumer, places: list[TopicPartition], ends: dict[tuple[str, int], int]) -> Iterator[Record]:
+    consumer.assign(places)
+    while ends:
+        for message in consumer.consume(2000, 0.1):
             assert message.error() is None, message.error()
             yield _record(message)
-        (position,) = consumer.position([at])
-        if position.offset >= end:  # compaction may have left nothing to read at the end
-            return
+        for place in consumer.position([TopicPartition(*at) for at in ends]):
+            if place.offset >= ends[place.topic, place.partition]:  # also where compaction left nothing at the end
+                del ends[place.topic, place.partition]
 
 
 def _record(message: Message) -> Record:

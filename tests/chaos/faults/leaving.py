@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from pymongo import MongoClient
 
 from tests.chaos.city import SERVICES
-from tests.chaos.evidence import Record, read_partition
+from tests.chaos.evidence import Record, read_topics
 from tests.chaos.scene import Fault, Scene
 
 OUT_S = 5.0
@@ -51,21 +51,13 @@ def handled_and_not_committed(scene: Scene, service: str) -> Iterator[Record]:
 def _beyond(client: Mapping[str, Any], group: str) -> Iterator[Record]:
     """What the group would be given next."""
     looking = Consumer(dict(client) | {"group.id": group, "enable.auto.commit": False})
-    reading = Consumer(dict(client) | {"group.id": "admin.look", "enable.auto.commit": False})
     try:
         topics = looking.list_topics(timeout=20).topics
-        places = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            if not topic.startswith("__")
-            for partition in topics[topic].partitions
-        ]
-        for place in looking.committed(places, timeout=20):
-            if place.offset >= 0:
-                yield from read_partition(reading, place, since=place.offset)
+        places = [TopicPartition(t, n) for t in topics if not t.startswith("__") for n in topics[t].partitions]
+        committed = looking.committed(places, timeout=20)
     finally:
         looking.close()
-        reading.close()
+    yield from read_topics(client, {(p.topic, p.partition): p.offset for p in committed if p.offset >= 0})
 
 
 def _escaped(key: str) -> str:

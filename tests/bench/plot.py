@@ -87,7 +87,8 @@ def _bars(plot: Plot, top: float) -> list[str]:
     for place, label in enumerate(plot.labels):
         middle = LEFT + room * (place + 0.5)
         at = f'x="{middle:.1f}" y="{HEIGHT - BOTTOM + 18}"'
-        parts.append(f'<text {at} text-anchor="middle">{escape(label)}</text>')
+        turned = f' transform="rotate(-20 {middle:.1f} {HEIGHT - BOTTOM + 18})"' if len(plot.labels) > 6 else ""
+        parts.append(f'<text {at} text-anchor="middle"{turned}>{escape(label)}</text>')
     for n, series in enumerate(plot.series):
         for position, value in series.points:
             left, y = LEFT + room * (position + 0.15) + wide * n, _y(value, top)

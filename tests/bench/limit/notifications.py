@@ -107,7 +107,8 @@ class Notifications:
             there = {fault["op"]["_id"] for fault in exc.details["writeErrors"]}
         people = list({message["person"] for message in new})
         contacts = {one["_id"]: one async for one in self._db.contacts.find({"_id": {"$in": people}})}
-        for message in new:
+        for message, event in zip(new, events, strict=True):
+            message["trace"] = event.trace  # for its own event; the document has none
             if message["_id"] not in there:
                 contact = contacts[message["person"]]
                 self._letters.put_nowait((message, contact["mail"], self._letter(message, contact)))
@@ -118,7 +119,7 @@ class Notifications:
         state = {"case": event.data["case"], "person": event.data["applicant"], "template": CODES[event.type]}
         state |= {"facts": facts, "state": "sending", "queued_at": now, "since": now, "sent_at": None, "tries": 1}
         state |= {"waits": 0, "attempts": 1, "repeats": 0, "unknown": True, "ground": None, "holder": "limit-1"}
-        state |= {"fence": secrets.token_hex(13), "wake_at": now + LEASE, "trace": event.trace}
+        state |= {"fence": secrets.token_hex(13), "wake_at": now + LEASE}
         return wire.born(id_, state, [], {event.source: event.sequence})
 
     def _letter(self, message: wire.Document, contact: dict[str, Any]) -> bytes:

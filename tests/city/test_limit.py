@@ -1,0 +1,143 @@
+"""The benches' yardstick is honest: for one application the limit pipeline leaves what the city leaves, everywhere."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from shared.testing.waiting import eventually
+from tests.bench.city import BenchCity
+from tests.bench.limit import wire
+from tests.bench.limit.running import Limit, limit_pipeline
+from tests.city.running import RunningCity
+
+MADE_BY_THE_DRIVER = {"change"}
+"""The name of the last change: there once a document was changed."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What one application left. Records: topic and type → how many; shapes: type → header and payload names."""
+
+    records: Counter[tuple[str, str]]
+    shapes: dict[str, tuple[frozenset[str], frozenset[str]]]
+    documents: dict[str, list[dict[str, Any]]]
+    mails: list[tuple[str, str, str]]
+
+
+@pytest.fixture(scope="module")
+async def both(city: RunningCity) -> AsyncIterator[tuple[Traces, Traces]]:
+    """One application through the city, one through the limit pipeline, on the same broker, store and mailbox."""
+    bench = BenchCity(city.city)
+    async with limit_pipeline(bench) as limit:
+        ours, theirs = city.apply(), await _apply(limit)
+        await _is_done(bench, "tongban", ours["case"])
+        await _is_done(bench, "limit", theirs["case"])
+        yield _traces(bench, "tongban", "", ours), _traces(bench, "limit", wire.PREFIX, theirs)
+
+
+async def _apply(limit: Limit) -> dict[str, Any]:
+    target = limit.target()
+    headers = {"Authorization": f"Bearer {target.token}", "Idempotency-Key": "once"}
+    async with httpx.AsyncClient() as http:
+        url = f"{target.url}{target.path}"
+        first = await http.post(url, content=target.body.encode(), headers=headers)
+        again = await http.post(url, content=target.body.encode(), headers=headers)
+        forged = await http.post(url, content=target.body.encode(), headers=headers | {"Authorization": "Bearer x.y.z"})
+    assert (first.status_code, again.status_code, forged.status_code) == (201, 200, 422)
+    assert first.json()["case"] == again.json()["case"]
+    found: dict[str, Any] = first.json()
+    return found
+
+
+async def _is_done(city: BenchCity, owner: str, case: str) -> None:
+    """Decided, both mails sent, and everything published."""
+
+    async def done() -> bool:
+        documents = _documents(city, owner, case)
+        every = [one for found in documents.values() for one in found]
+        sent = [message for message in documents["messages"] if message["state"] == "sent"]
+        return len(sent) == 2 and all(one["pending"] == 0 for one in every)
+
+    await eventually(done, within=60)
+
+
+def _documents(city: BenchCity, owner: str, case: str) -> dict[str, list[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](city.city.platform.store.uri) as client:
+        return {
+            "cases": list(client[f"{owner}_intake"]["cases"].find({"_id": case})),
+            "exchanges": list(client[f"{owner}_sharing"]["exchanges"].find({"case": case}, sort=[("material", 1)])),
+            "messages": list(client[f"{owner}_notifications"]["messages"].find({"case": case}, sort=[("template", 1)])),
+        }
+
+
+def _traces(city: BenchCity, owner: str, prefix: str, case: dict[str, Any]) -> Traces:
+    documents = _documents(city, owner, case["case"])
+    about = {case["case"], *(one["_id"] for one in documents["exchanges"])}
+    records, shapes = Counter[tuple[str, str]](), {}
+    for topic in wire.TOPICS:
+        for record in city.read_all(prefix + topic):
+            data, headers = json.loads(record.value() or b"{}"), dict(record.headers() or [])
+            if not about & {data.get("case"), data.get("exchange")}:
+                continue
+            type_ = headers["ce_type"].decode()
+            records[topic, type_] += 1
+            shapes[type_] = frozenset(headers), frozenset(data)
+    return Traces(records, shapes, documents, _mails(city, case["number"]))
+
+
+def _mails(city: BenchCity, number: str) -> list[tuple[str, str, str]]:
+    """To, subject and text of the mails about a case, without its number."""
+    found = []
+    for path in (city.city.settings.state / "mail").rglob("*.eml"):
+        mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+        if number in str(mail["Subject"]):
+            body = mail.get_body()
+            assert body is not None
+            texts = str(mail["To"]), str(mail["Subject"]), str(body.get_content()).strip().replace("\r\n", "\n")
+            found.append((texts[0], texts[1].replace(number, "NUMBER"), texts[2].replace(number, "NUMBER")))
+    return sorted(found)
+
+
+def _shape(value: Any) -> Any:
+    """A document without what differs from case to case: names of fields, kinds of values, the journal's types."""
+    if isinstance(value, dict):
+        return {name: _shape(one) for name, one in value.items() if name not in MADE_BY_THE_DRIVER}
+    if isinstance(value, list):
+        return [_shape(one) for one in value]
+    return type(value).__name__
+
+
+async def test_the_same_records_are_on_the_topics(both: tuple[Traces, Traces]) -> None:
+    ours, limit = both
+    assert sum(ours.records.values()) > 15
+    assert limit.records == ours.records
+
+
+async def test_the_records_have_the_same_headers_and_fields(both: tuple[Traces, Traces]) -> None:
+    ours, limit = both
+    assert limit.shapes == ours.shapes
+
+
+@pytest.mark.parametrize("kind", ["cases", "exchanges", "messages"])
+async def test_the_same_documents_are_stored_with_the_same_journals(both: tuple[Traces, Traces], kind: str) -> None:
+    ours, limit = (traces.documents[kind] for traces in both)
+    assert [[entry["type"] for entry in one["journal"].values()] for one in limit] == [
+        [entry["type"] for entry in one["journal"].values()] for one in ours
+    ]
+    for mine, theirs in zip(ours, limit, strict=True):
+        assert (theirs["state"], theirs["seq"], theirs["sent"]) == (mine["state"], mine["seq"], mine["sent"])
+        journal = {name: one | {"heard": None, "seen": None} for name, one in (("ours", mine), ("limit", theirs))}
+        assert _shape(journal["limit"]) == _shape(journal["ours"])
+
+
+async def test_the_same_mails_came(both: tuple[Traces, Traces]) -> None:
+    ours, limit = both
+    assert len(ours.mails) == 2
+    assert limit.mails == ours.mails

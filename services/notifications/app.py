@@ -46,13 +46,15 @@ def _wire(
 ) -> tuple[FastAPI, Runtime, Desk]:
     runtime = Runtime(settings, database, clock, outlet=outlet)
     keys = runtime.table(KeyPublished, key=lambda row: row.kid)
+    templates = runtime.repository("templates", Template)
     desk = Desk(
         clock=clock,
         instance=settings.instance,
         sender=settings.mail_from,
         pace=settings.pace,
         contacts=runtime.collection("contacts", BY_SEQUENCE),
-        templates=runtime.repository("templates", Template),
+        templates=templates,
+        texts=runtime.remembered(templates),
         messages=runtime.repository("messages", Message, *INDEXES),
         items=runtime.table(ItemPublished, key=lambda row: row.code),
         organisations=runtime.table(OrganisationPublished, key=lambda row: row.code),

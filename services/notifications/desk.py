@@ -12,11 +12,15 @@ from shared.contracts.identity import OrganisationPublished
 from shared.contracts.intake import ItemPublished
 from shared.store import Collection, Repository
 from shared.store.lease import Watch
+from shared.store.remembered import Remembered
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Stores, tables, the post and the clock: everything but the wish itself. `instance` holds the leases."""
+    """Stores, tables, the post and the clock: everything but the wish itself. `instance` holds the leases.
+
+    `texts` are the templates as they were a moment ago.
+    """
 
     clock: Clock
     instance: str
@@ -24,6 +28,7 @@ class Desk:
     pace: Pace
     contacts: Collection
     templates: Repository[Template]
+    texts: Remembered[Template]
     messages: Repository[Message]
     items: Mapping[str, ItemPublished]
     organisations: Mapping[str, OrganisationPublished]

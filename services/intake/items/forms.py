@@ -1,6 +1,7 @@
 """Forms are JSON Schema 2020-12: an item's schema is checked when published, an application against it."""
 
 import re
+from collections import OrderedDict
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -12,8 +13,12 @@ from shared.errors import Fault
 from shared.keepable import unkeepable
 
 SHOWN = 50
+MADE = 256
 NAME_LENGTH = 100
 """An unknown field is told by its name up to this length; a longer one by the object it is in."""
+
+
+_made: OrderedDict[int, Draft202012Validator] = OrderedDict()
 
 
 def schema_faults(schema: dict[str, Any]) -> list[Fault]:
@@ -50,7 +55,14 @@ def form_faults(schema: dict[str, Any], form: dict[str, Any]) -> list[Fault]:
 
 
 def _validator(schema: dict[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(schema, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    """The validator of a schema. Made once for an object that is asked for again and again."""
+    made = _made.get(id(schema))
+    if made is None or made.schema is not schema:
+        checker = Draft202012Validator.FORMAT_CHECKER
+        made = _made[id(schema)] = Draft202012Validator(schema, registry=Registry(), format_checker=checker)
+        if len(_made) > MADE:
+            _made.popitem(last=False)
+    return made
 
 
 def _faults(error: ValidationError) -> list[Fault]:

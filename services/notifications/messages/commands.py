@@ -113,7 +113,7 @@ async def _write(desk: Desk, message: Message) -> tuple[str, bytes]:
     department = desk.organisations.get(message.facts.department or (guide.department if guide else ""))
     if guide is None or department is None:
         raise _NotYet("no-guide")
-    template = await desk.templates.find(message.template)
+    template = await desk.texts.find(message.template)
     if template is None:
         raise _NotYet("no-template")
     try:

@@ -2,6 +2,9 @@
 
 Refused is what would make too many at once, and, where it would bring new work, while what was accepted before waits
 too long. A request counts while it is worked on: not while its body is still coming, nor while its answer goes out.
+
+How many are too many depends on the machine and its other work, so it is learnt: each answer that took too long makes
+it a little fewer, each quick one while all places are taken a little more, up to the limit.
 """
 
 import random
@@ -19,17 +22,24 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 RETRY_AFTER_S = (1, 3)
 """Seconds after which to try again, drawn for each, so that they do not come back together."""
 TELL_SECONDS = 5.0
+LONG_SECONDS = 0.5
+"""An answer that took longer took too long."""
+FEWEST = 4.0
+FEWER = 0.95
 SHED = "tongban.shed"
 """Key of the scope of a request that was refused here."""
 log = structlog.get_logger(__name__)
 
 
 class Admission:
-    """At most `limit` requests at once; none that brings work while `behind()` (seconds) is above `patience`."""
+    """At most `limit` requests at once, fewer while answers take too long; none that brings work while `behind()`
+    (seconds) is above `patience`."""
 
     def __init__(self, limit: int, behind: Callable[[], float] = lambda: 0.0, patience: float = 5.0) -> None:
         self._limit, self._behind, self._patience = limit, behind, patience
         self._working = 0
+        self.places = float(limit)
+        """So many may be worked on at once just now."""
         self._told = float("-inf")
         self._refused: Counter | None = None
 
@@ -52,7 +62,7 @@ class Admission:
         return gate
 
     def _reason(self, method: str) -> str | None:
-        if self._working >= self._limit:
+        if self._working >= int(self.places):
             return "busy"
         if method not in READS and self._behind() > self._patience:
             return "behind"
@@ -71,25 +81,40 @@ class Admission:
         await answer(scope, receive, send)
 
     async def _admit(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        working = False
+        since: float | None = None
 
-        def work(begun: bool) -> None:
-            nonlocal working
-            self._working += begun - working
-            working = begun
+        def begin() -> None:
+            nonlocal since
+            if since is None:
+                since = time.monotonic()
+                self._working += 1
+
+        def end() -> None:
+            nonlocal since
+            if since is not None:
+                self._learn(time.monotonic() - since)
+                since = None
+                self._working -= 1
 
         async def received() -> Message:
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
-                work(True)
+                begin()
             return message
 
         async def sent(message: Message) -> None:
-            work(False)
+            end()
             await send(message)
 
-        work(scope["method"] in READS)
+        if scope["method"] in READS:
+            begin()
         try:
             await app(scope, received, sent)
         finally:
-            work(False)
+            end()
+
+    def _learn(self, took: float) -> None:
+        if took > LONG_SECONDS:
+            self.places = max(min(FEWEST, self._limit), self.places * FEWER)
+        elif self._working >= int(self.places):
+            self.places = min(self._limit, self.places + 1 / self.places)

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from starlette.types import Message, Scope
+from prometheus_client import CollectorRegistry
+from starlette.types import Message, Receive, Scope, Send
 
 from shared.settings import SettingsError, load
 from shared.testing.waiting import eventually
+from shared.web.admission import Admission
 from shared.web.app import ServiceApp
 from tests.unit.shared.test_settings import GOOD, WaterworksSettings
 from tests.unit.shared.web.conftest import Crowd
@@ -162,3 +164,38 @@ def test_the_settings_are_checked(wrong: str, monkeypatch: pytest.MonkeyPatch) -
         "TONGBAN_HTTP_BEHIND_SECONDS",
         "TONGBAN_HTTP_IN_PROGRESS",
     ]
+
+
+async def _answered(admission: Admission, times: int, *, at_once: int = 1) -> None:
+    """Requests to a route that answers at once, some of them at the same time."""
+    together = asyncio.Barrier(at_once)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await together.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    gate = admission.around(app, CollectorRegistry())
+
+    async def nothing(_: Message) -> None:
+        return None
+
+    for _ in range(times):
+        await asyncio.gather(*(gate({**_scope(), "method": "GET"}, _no_body, nothing) for _ in range(at_once)))
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def test_slow_answers_make_fewer_places_and_quick_ones_under_load_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    admission = Admission(8)
+    monkeypatch.setattr("shared.web.admission.LONG_SECONDS", -1.0)
+    await _answered(admission, 3)
+    assert 6 < admission.places < 8
+    await _answered(admission, 100)
+    assert admission.places == 4, "never fewer"
+    monkeypatch.setattr("shared.web.admission.LONG_SECONDS", 60.0)
+    await _answered(admission, 100)
+    assert admission.places == 4, "one at a time says nothing about four"
+    await _answered(admission, 100, at_once=4)
+    assert 4 < admission.places <= 8

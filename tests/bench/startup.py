@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from functools import partial
 
 from rich.console import Console
 
 from deploy.local.city import City
 from deploy.local.report import SilentReport
-from tests.bench.city import BenchCity, private_city
+from tests.bench.city import bench_city
 from tests.bench.figures import Spread
 from tests.bench.meter import Usage
 from tests.bench.result import Noise, Plot, Result, Series, Table
@@ -22,12 +21,12 @@ MEGABYTE = 1e6
 async def measure(console: Console) -> Result:
     """The first start, which makes everything, and warm ones; then the city idles."""
     began = time.monotonic()
-    with private_city("b10") as city:
+    async with bench_city("b10") as city:
         first = time.monotonic() - began
-        warm = [await asyncio.to_thread(partial(_again, city)) for _ in range(STARTS)]
+        warm = [await asyncio.to_thread(_again, city.city) for _ in range(STARTS)]
         console.print(f"  first start {first:.1f} s, warm {Spread.of(warm).text(1)} s", highlight=False)
         await asyncio.sleep(SETTLE_SECONDS)
-        meter = BenchCity(city).meter()
+        meter = city.meter()
         await asyncio.sleep(IDLE_SECONDS)
         usage = meter.usage()
     return _told(first, warm, usage)

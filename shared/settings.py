@@ -29,7 +29,7 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(ge=1, le=65535)
     http_in_progress: int = Field(default=64, ge=1, le=10_000)
     """Requests worked on at once, at most; more are refused (503), and fewer are taken while answers take long."""
-    http_behind_seconds: float = Field(default=5.0, gt=0, le=3600)
+    http_behind_seconds: float = Field(default=3.0, gt=0, le=3600)
     """While events wait longer than this for our lane, requests that would bring new work are refused (503)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     issuer: str

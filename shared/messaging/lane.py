@@ -49,7 +49,6 @@ UNCOMMITTED_LIMIT = 5
 HOLD_SECONDS = 1.0
 UNPOLLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
-LATELY_SECONDS = 2.0
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -88,7 +87,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._slots = asyncio.Semaphore(WIDTH)
         self._uncommitted = 0
         self.held: str | None = None
-        self._waited = 0.0, 0.0
+        self._oldest: float | None = None
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
 
     @property
@@ -195,9 +194,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         return None
 
     def behind_seconds(self) -> float:
-        """How long the records of the last batch had waited on their topics; 0 where none came lately."""
-        came, waited = self._waited
-        return waited if time.monotonic() - came < LATELY_SECONDS else 0.0
+        """How long the oldest record that is being handled has waited, on its topic and here; 0 between batches."""
+        return 0.0 if self._oldest is None else max(0.0, self._now() - self._oldest)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
         """Finish and commit the batch before the partitions go to somebody else."""
@@ -241,11 +239,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def handle(self, records: Iterable[Record]) -> bool:
         """Handle a batch; false when it must come again because our infrastructure is away."""
         keys: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        now = oldest = self._now()
         for record in records:
             keys[record.topic, record.lock].append(record)
-            oldest = min(oldest, record.written_at or oldest)
-        self._waited = time.monotonic(), max(0.0, now - oldest)
+        waiting = (r.written_at for of_key in keys.values() for r in of_key if r.written_at is not None)
+        self._oldest = min(waiting, default=None)
         results: list[BaseException | None] = []
         try:
             for topic in {topic for topic, _ in keys} - self._standing.keys():
@@ -253,6 +250,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             results = await asyncio.gather(*map(self._in_order, keys.values()), return_exceptions=True)
         except Exception as exc:  # noqa: BLE001 - told below; a batch that is let go here would be lost
             results = [exc]
+        self._oldest = None
         failures = [r for r in results if isinstance(r, BaseException)]
         for failure in failures:
             if not isinstance(failure, HOLD_ON):  # parking itself failed: hold as well, and say so loudly

@@ -35,7 +35,7 @@ class Admission:
     """At most `limit` requests at once, fewer while answers take too long; none that brings work while `behind()`
     (seconds) is above `patience`."""
 
-    def __init__(self, limit: int, behind: Callable[[], float] = lambda: 0.0, patience: float = 5.0) -> None:
+    def __init__(self, limit: int, behind: Callable[[], float] = lambda: 0.0, patience: float = 3.0) -> None:
         self._limit, self._behind, self._patience = limit, behind, patience
         self._working = 0
         self.places = float(limit)

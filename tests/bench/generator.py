@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._pool = pool
         self._got = bytearray()
         self._shot = -1
+        self._used = self._fresh = False
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,7 +39,8 @@ class Connection(asyncio.Protocol):
 
     def ask(self, shot: int, request: bytes) -> None:
         """Send one request; the pool hears how it ended."""
-        self._shot = shot
+        self._shot, self._fresh = shot, not self._used
+        self._used = True
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -57,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._pool.free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._pool.lost(self, self._shot)
+        self._pool.lost(self, self._shot, again=not self._fresh and not self._got)
 
 
 class Pool:
@@ -110,12 +112,15 @@ class Pool:
         self._idle.append(connection)
         self._serve()
 
-    def lost(self, connection: Connection, shot: int) -> None:
-        """The connection broke, perhaps with a request on it."""
+    def lost(self, connection: Connection, shot: int, *, again: bool) -> None:
+        """The connection broke, perhaps with a request on it. A server may close one that lay idle just as we write:
+        such a request goes once more on another, as its key allows (RFC 9110 section 9.2.2)."""
         self._open -= 1
         if connection in self._idle:
             self._idle.remove(connection)
-        if shot >= 0:
+        if shot >= 0 and again:
+            self._waiting.appendleft(shot)
+        elif shot >= 0:
             self.ended(shot, LOST, b"", b"")
         self._serve()
 

@@ -108,7 +108,7 @@ class _Joined:
         """The services' records by writer and aggregate, as they lie on each partition."""
         found: dict[tuple[str, str], list[Record]] = defaultdict(list)
         for record in self.evidence.records:
-            if record.sequence is not None:
+            if record.sequence is not None and record.key not in self.planted:
                 found[record.writer, record.key].append(record)
         for records in found.values():
             records.sort(key=lambda r: (r.topic, r.partition, r.offset))
@@ -117,7 +117,7 @@ class _Joined:
     @cached_property
     def statements(self) -> list[Record]:
         """What departments said."""
-        return [r for r in self.evidence.records if r.topic.endswith(".out") and r.id not in self.planted]
+        return [r for r in self.evidence.records if r.topic.endswith(".out") and not {r.id, r.key} & self.planted]
 
 
 # -- cases and keys ------------------------------------------------------------------------------------------

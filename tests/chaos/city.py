@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -149,13 +149,42 @@ class ChaosCity(RunningCity):
 
         `changed`: further environment variables. Its log is `<service>-<number>.log`.
         """
-        program, (port,) = self.program(service), free_ports("http").values()
+        (port,) = free_ports("http").values()
         name = f"{service}-{number}"
-        own = {"TONGBAN_INSTANCE": name, "TONGBAN_HTTP_PORT": str(port)} | changed
-        state = self.city.settings.state
-        environment = full_environment(replace(program, name=name, environment={**program.environment, **own}), state)
+        own = {"TONGBAN_INSTANCE": name, "TONGBAN_HTTP_PORT": str(port)}
+        process = self._spawn(service, name, own | changed)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: self.answers(url), within=60, what=f"{name} is ready")
+            yield Replica(process, url)
+        finally:
+            end(process)
+
+    @contextmanager
+    def stand_in(self, service: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]:
+        """In the place of the supervised process one of the same name and port, with further environment variables.
+
+        It may not be ready yet. Its log is `<service>-stand-in.log`.
+        """
+        with self.stopped(service), self.in_place(service, **changed) as process:
+            yield process
+
+    @contextmanager
+    def in_place(self, service: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The same, where the supervised process is stopped already."""
+        process = self._spawn(service, f"{service}-stand-in", changed)
+        try:
+            yield process
+        finally:
+            end(process)
+
+    def _spawn(self, service: str, name: str, changed: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        program, state = self.program(service), self.city.settings.state
+        environment = full_environment(
+            replace(program, name=name, environment={**program.environment, **changed}), state
+        )
         with (state / "log" / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 program.command,
                 cwd=ROOT,
                 env=outer_environment() | environment,
@@ -163,12 +192,6 @@ class ChaosCity(RunningCity):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            until(lambda: self.answers(url), within=60, what=f"{name} is ready")
-            yield Replica(process, url)
-        finally:
-            _end(process)
 
     # -- whether it works --------------------------------------------------------------------------------
 
@@ -267,7 +290,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """TERM, then KILL; a frozen one is woken first."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGCONT)

@@ -15,7 +15,9 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from pymongo import MongoClient
 
-READ_TYPES = ("material-wished", "material-received", "case-decided", "question-answered", "statement-rejected")
+READ_TYPES = (
+    "material-wished", "material-received", "case-decided", "question-answered", "statement-rejected", "message-sent",
+)  # fmt: skip
 """Events whose data the checker looks at, by the noun and verb of their type."""
 FIELDS = ("state", "number", "wish", "case", "template", "repeats", "owner", "ground", "about", "statement", "sha256")
 """Fields of a document that the checker looks at."""

@@ -23,6 +23,8 @@ SERVER_WAIT_MS = 2_000
 PING_SECONDS = 2.0
 TRANSIENT = frozenset({6, 7, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
 """Server errors that pass: network, time limits, write conflict, stepdown, shutdown, not primary, disk full."""
+INTERNAL, ENGINE = 1, "WiredTiger error"
+"""A full disk, as the embedded store tells it: its engine failed, which is nobody's fault who asked."""
 DUPLICATE = 11000
 TOGETHER = 500
 """Inserts in one round trip, at most."""
@@ -48,16 +50,22 @@ def _ours(exc: errors.PyMongoError) -> Exception:
     if isinstance(exc, errors.ConnectionFailure):
         return Unavailable(type(exc).__name__)
     if isinstance(exc, errors.BulkWriteError):
-        codes = {fault["code"] for part in ("writeErrors", "writeConcernErrors") for fault in exc.details.get(part, ())}
-        if codes & TRANSIENT:
+        faults = [fault for part in ("writeErrors", "writeConcernErrors") for fault in exc.details.get(part, ())]
+        codes = {fault["code"] for fault in faults}
+        if any(_passes(fault["code"], str(fault.get("errmsg"))) for fault in faults):
             return Unavailable(f"BulkWriteError {sorted(codes)}")
         if codes == {DUPLICATE}:
             return DuplicateKey(str(exc.details["writeErrors"][0].get("keyPattern")))
     elif isinstance(exc, errors.OperationFailure) and (
-        exc.code in TRANSIENT or exc.has_error_label("TransientTransactionError")
+        _passes(exc.code, str(exc)) or exc.has_error_label("TransientTransactionError")
     ):
         return Unavailable(f"{type(exc).__name__} {exc.code}")
     return exc
+
+
+def _passes(code: int | None, message: str) -> bool:
+    """Whether trying again later is right."""
+    return code in TRANSIENT or (code == INTERNAL and message.startswith(ENGINE))
 
 
 def _each(exc: errors.BulkWriteError, count: int) -> list[Exception | None]:

@@ -7,8 +7,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from deploy.local.client import Person
 from tests.chaos.city import Harm
@@ -96,6 +99,7 @@ def _full_store(scene: Scene, disk: Disk) -> None:
     before, pid = scene.load.look().failed.copy(), scene.city.pid("store")
     disk.fill()
     scene.city.harms.append(Harm("full disk", "store", time.time(), pid))
+    _use_up(scene)
     began = time.time()
     scene.go_on(FULL_SECONDS)
     taken = sum(begun >= began + 2 for begun, _ in scene.load.look().acknowledged)
@@ -104,6 +108,14 @@ def _full_store(scene: Scene, disk: Disk) -> None:
     scene.note(f"store full for {FULL_SECONDS:.0f} s: {taken} cases were taken after its first two seconds")
     scene.goal(f"store full: what failed: {answers}; 503 or nothing", met=set(told) <= {503, None} and bool(told))
     _recovers(scene, disk, "store")
+
+
+def _use_up(scene: Scene) -> None:
+    """Write until the store has nothing left of what it had put by: its log files are made before they are needed."""
+    uri = scene.city.city.platform.store.uri
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=2000) as store, suppress(PyMongoError):
+        for _ in range(500):
+            store["ballast"]["ballast"].insert_one({"ballast": "x" * 200_000})
 
 
 def _recovers(scene: Scene, disk: Disk, what: str) -> None:

@@ -50,9 +50,9 @@ def one_percent(scene: Scene) -> None:
     among = [r for r in records if any(begin <= r.at <= end for begin, end in windows[True])]
     share = 100 * sum(r.key in poison for r in among) / max(1, len(among))
     scene.note(f"{len(doses)} poisonous records, {share:.1f} % of all")
-    for dose in doses:
-        for service in dose.readers:
-            scene.city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": dose.topic, "key": dose.key})
+    for service, topic, key in _parked(scene):
+        if key in poison:
+            scene.city.operator.ask(service, "POST", "/ops/parked/drop", params={"topic": topic, "key": key})
 
 
 def _dose(scene: Scene, number: int) -> Dose:

@@ -3,8 +3,8 @@
 A document is the aggregate's state beside the kernel's own fields: `v` (changes), `seq` (last journal
 entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the relay last caught up),
 `journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data),
-`birth` and `change` (name the insert and the last change: their writer knows them again when the driver sent
-them twice and heard of the second only).
+`birth` and `changes` (name the insert and the last changes: their writer knows them again when the driver sent
+them twice and heard of the second only, also when others have changed the document since).
 """
 
 import asyncio
@@ -30,6 +30,8 @@ ATTEMPTS = 12
 PAUSE_SECONDS = 0.002
 """The longest pause before the second attempt; it doubles with each."""
 SEEN_LIMIT = 100
+CHANGES_LIMIT = 8
+"""How many changes of others may come between a write whose answer was lost and its writer's next look."""
 PERSONAL_RETENTION = timedelta(days=7)
 """How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
 
@@ -211,7 +213,7 @@ class Repository(Generic[A]):
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
-            if document.get("change") == name:
+            if name in document.get("changes", ()):
                 self._on_write(aggregate)
                 return aggregate
             if cause is not None and has_heard(document, cause):
@@ -222,7 +224,7 @@ class Repository(Generic[A]):
             update = self._update(aggregate, before, cause)
             if update is None:
                 return aggregate
-            update["$set"]["change"] = name
+            update["$push"]["changes"] = {"$each": [name], "$slice": -CHANGES_LIMIT}
             if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
                 crashpoint.reached("after-write")
                 aggregate.v += 1
@@ -237,7 +239,7 @@ class Repository(Generic[A]):
         changed = {field: value for field, value in after.items() if before.get(field) != value}
         if not (recorded or changed or cause):
             return None
-        update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}}
+        update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}, "$push": {}}
         if "wake_at" in changed and changed["wake_at"] is None:
             del changed["wake_at"]
             update["$unset"] = {"wake_at": ""}
@@ -252,7 +254,7 @@ class Repository(Generic[A]):
         if cause is not None and cause.sequence is not None:
             update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence
         elif cause is not None:
-            update["$push"] = {"seen": {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}}
+            update["$push"]["seen"] = {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}
         return update
 
     @staticmethod

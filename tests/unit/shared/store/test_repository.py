@@ -147,6 +147,24 @@ async def test_a_write_whose_answer_was_lost_is_known_again(
     assert len(await petitions.journal("petition-1")) == 2
 
 
+async def test_a_change_whose_answer_was_lost_is_known_again_when_others_changed_the_petition_since(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: only the last change had a name, and the answer was written twice."""
+    await petitions.add(Petition.file("petition-1", clock.now()))
+    update = petitions.collection.update
+
+    async def sent_twice(*args: Any, **kwargs: Any) -> bool:
+        await update(*args, **kwargs)
+        monkeypatch.setattr(petitions.collection, "update", update)
+        await petitions.change("petition-1", lambda p: p.answer("said by somebody else", clock.now()))
+        return await update(*args, **kwargs)  # the driver heard nothing, tried again, and met the other's version
+
+    monkeypatch.setattr(petitions.collection, "update", sent_twice)
+    await petitions.change("petition-1", lambda p: p.answer("no", clock.now()))
+    assert (await petitions.get("petition-1")).answers == ["no", "said by somebody else"]
+
+
 async def test_an_insert_whose_answer_was_lost_is_known_again(
     petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

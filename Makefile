@@ -1,6 +1,6 @@
 # Everything happens in this folder: .venv/ (Python packages) and .tongban/ (jars, data, logs, caches).
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench soak chaos lint specs lock down clean
+.PHONY: help demo up test bench soak chaos simulation lint specs lock down clean
 
 PYTHON ?= python3
 export PIP_CACHE_DIR := $(CURDIR)/.tongban/cache/pip
@@ -28,6 +28,9 @@ soak: .venv/installed ## 20 minutes at half load: does anything grow? (MINUTES=6
 
 chaos: .venv/installed ## harm a private city in every way and check what is left; KILLS=1000 the long round, SEED=… again
 	@SEED="$(SEED)" KILLS="$(KILLS)" FAULTS="$(FAULTS)" $(BIN)/python -m tests.chaos
+
+simulation: .venv/installed ## ten thousand histories of the kernel under simulation (EXAMPLES=…, SEED=…)
+	@$(BIN)/python -m tests.simulation.long
 
 lint: .venv/installed ## ruff, mypy, import rules
 	@$(BIN)/ruff check --quiet .

@@ -198,7 +198,7 @@ class MongoDatabase:
 
     async def time(self) -> datetime:
         """What the store's clock says. Raises `Unavailable`."""
-        hello: dict[str, Any] = await _asked(self._db.command("hello"))
+        hello: dict[str, Any] = await _asked(self._db.command("hello", codec_options=self._db.codec_options))
         told: datetime = hello["localTime"]
         return told
 

@@ -17,8 +17,8 @@ from tests.bench.limit import wire
 from tests.bench.limit.running import Limit, limit_pipeline
 from tests.city.running import RunningCity
 
-MADE_BY_THE_DRIVER = {"change"}
-"""The name of the last change: there once a document was changed."""
+MADE_BY_THE_DRIVER = {"change", "changes"}
+"""The names of changes (the limit keeps the last one only): there once a document was changed."""
 
 
 @dataclass(frozen=True)

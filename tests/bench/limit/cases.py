@@ -71,6 +71,7 @@ def new_case(
     state = {
         **{name: value for name, value in about.items() if name != "case"},
         "division": application["division"],
+        "places": [application["division"][:n] for n in range(len(application["division"]) + 1)],
         "form": application["form"],
         "materials": materials,
         "legal_days": guide["legal_days"],

@@ -115,7 +115,8 @@ class Notifications:
 
     def _message(self, event: Heard) -> wire.Document:
         now, id_ = datetime.now(UTC), wire.derived("message", event.id)
-        facts = {name: event.data.get(name) for name in FACTS} | {"missing": []}
+        facts = {name: event.data.get(name) for name in FACTS}
+        facts |= {"missing": [], "deemed": event.data.get("deemed", False)}
         state = {"case": event.data["case"], "person": event.data["applicant"], "template": CODES[event.type]}
         state |= {"facts": facts, "state": "sending", "queued_at": now, "since": now, "sent_at": None, "tries": 1}
         state |= {"waits": 0, "attempts": 1, "repeats": 0, "unknown": True, "ground": None, "holder": "limit-1"}

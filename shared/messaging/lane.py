@@ -245,7 +245,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._oldest = min(waiting, default=None)
         results: list[BaseException | None] = []
         try:
-            for topic in {topic for topic, _ in keys} - self._standing.keys():
+            for topic in sorted({topic for topic, _ in keys} - self._standing.keys()):
                 self._standing[topic] = await self._parked.locks(topic)
             results = await asyncio.gather(*map(self._in_order, keys.values()), return_exceptions=True)
         except Exception as exc:  # noqa: BLE001 - told below; a batch that is let go here would be lost
@@ -346,6 +346,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _release(self, topic: str, lock: str) -> int:
         handled = 0
+        await self._parked.release(topic, lock)  # what joined it since: we may not come to its end this time
         while records := await self._parked.records(topic, lock):
             for record in records:
                 try:

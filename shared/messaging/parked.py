@@ -10,6 +10,7 @@ import base64
 import hashlib
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -103,10 +104,19 @@ class Parked:
             "releasing": False,
             "dropped": False,
         }
-        try:
+        with suppress(DuplicateKey):  # redelivered after a crash between parking and commit, or given up before
             await self._c.insert(document)
-        except DuplicateKey:  # redelivered after a crash between parking and commit, or given up before
-            return
+        if error is None:
+            await self._follow(record)
+
+    async def _follow(self, record: Record) -> None:
+        """What it waits behind may be gone by now, or is being tried again: so is this then.
+
+        Nobody else would: a person releases what failed, and this has not failed.
+        """
+        before = {"topic": record.topic, "lock": record.lock, "offset": {"$lt": record.offset}, **_WAITS}
+        if not await self._c.count({**before, "releasing": False}):
+            await self._c.update({"_id": _id(record), "reason": "behind", **_WAITS}, {"$set": {"releasing": True}})
 
     async def locks(self, topic: str) -> set[str]:
         """The locks that stand still on a topic."""
@@ -187,7 +197,7 @@ class Parked:
 
     async def _mark(self, topic: str, lock: str, update: Update) -> int:
         waiting = await self._c.find({"topic": topic, "lock": lock, **_WAITS}, only=("_id",), limit=100_000)
-        return await self._c.update_each([({"_id": d["_id"]}, update) for d in waiting])
+        return await self._c.update_each([({"_id": d["_id"], **_WAITS}, update) for d in waiting])
 
 
 _WAITS: Filter = {"dropped": False}

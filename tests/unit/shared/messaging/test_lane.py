@@ -393,6 +393,51 @@ async def test_a_release_while_the_store_is_away_is_tried_again(lane: Lane, offi
 
 
 @pytest.mark.usefixtures("stuck")
+async def test_what_joins_a_released_key_is_tried_too_when_the_store_goes_away_meanwhile(
+    lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
+) -> None:
+    await parked.release(TOPIC, "a")
+    assert await lane.handle([write("a:4")]), "it joins the key, for nothing was tried yet"
+    office.refuse = {"a:4": ConnectionError()}
+    assert await lane.release_due() == 3
+    office.refuse.clear()
+    assert await lane.release_due() == 1, "nothing of the key is left behind: nobody would release what never failed"
+    assert office.done == ["a:1", "a:2", "a:3", "a:4"]
+
+
+async def test_what_comes_again_from_before_a_failed_record_does_not_lead_its_key(
+    lane: Lane, parked: Parked, office: Office, write: Callable[..., Record]
+) -> None:
+    office.refuse["a:2"] = ValueError("no")
+    first, second = write("a:1"), write("a:2")
+    assert await lane.handle([first, second])
+    assert await lane.handle([first, second]), "the group's commit was lost"
+    assert await lane.release_due() == 1
+    assert await _reasons(parked) == {"a": ["failed"]}, "the first of a key says why it stands still"
+    assert await lane.release_due() == 0
+
+
+@pytest.mark.usefixtures("stuck")
+@pytest.mark.parametrize("end", ["released", "dropped"])
+async def test_what_is_parked_behind_a_key_that_is_gone_by_then_is_tried_at_once(
+    end: str, replica: Lane, office: Office, parked: Parked, write: Callable[..., Record], monkeypatch: Any
+) -> None:
+    zombie, park = replica, parked.park
+
+    async def late(record: Record, error: BaseException | None) -> None:
+        office.refuse.clear()
+        await (parked.release(TOPIC, "a") if end == "released" else parked.drop(TOPIC, "a", by="operator"))
+        await Lane("petitions.main", lambda: [TOPIC], {PetitionAnswered: office.take}, parked).release_due()
+        await park(record, error)
+
+    monkeypatch.setattr(parked, "park", late)
+    assert await zombie.handle([write("a:4")])
+    assert await replica.release_due() == 1
+    assert office.done[-1] == "a:4"
+    assert await _reasons(parked) == {"b": ["failed"]}
+
+
+@pytest.mark.usefixtures("stuck")
 async def test_a_dropped_key_goes_on_without_its_records(
     lane: Lane, office: Office, parked: Parked, write: Callable[..., Record]
 ) -> None:

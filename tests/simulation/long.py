@@ -1,6 +1,7 @@
 """The long run: `make simulation`; EXAMPLES, WORKERS and SEED may be set in the environment.
 
-Prints how far it is, then what was taken in all; a history that fails is printed step by step, with the seed.
+Prints how far it is, then what was taken in all; a history that fails is printed step by step, with the seed. A run
+of ten thousand or more is told in `docs/guarantees.md`.
 """
 
 import logging
@@ -10,16 +11,23 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from multiprocessing import get_context
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from deploy.local.settings import ROOT
 from tests.simulation.machine import SETTINGS, Kernel
 
 TOLD_SECONDS = 30.0
+LONG = 10_000
+PAGE = ROOT / "docs" / "guarantees.md"
+BEGIN, END = "<!-- simulation: written by make simulation -->", "<!-- end of simulation -->"
 UNITS = ("histories", "steps", "writes", "kills")
 
 
@@ -59,16 +67,28 @@ def main() -> int:
     tallies, failures = _follow(told, workers, begun, running)
     for process in running:
         process.join()
-    total = sum(tallies.values(), Counter())
-    print(f"\nTaken in {time.monotonic() - begun:.0f} s:")
-    for name, number in [(unit, total.pop(unit, 0)) for unit in UNITS] + sorted(total.items()):
-        print(f"  {number:>12,} {name}")
+    lines = [f"{number:,} {name}" for name, number in _counted(sum(tallies.values(), Counter()))]
+    print(f"\nTaken in {time.monotonic() - begun:.0f} s:", *lines, sep="\n  ")
     for number, failure in failures:
         print(f"\nSeed {number} found a promise broken:\n{failure}")
-    print(
-        f"\n{len(failures)} of {workers} processes found a promise broken" if failures else "\nEvery promise was kept"
-    )
+    verdict = f"{len(failures)} of {workers} processes found a promise broken" if failures else "Every promise was kept"
+    print(f"\n{verdict}")
+    if histories >= LONG:
+        tell(f"Run on {datetime.now(UTC):%Y-%m-%d}, SEED={first}, WORKERS={workers}. **{verdict}.**", lines)
     return 1 if failures else 0
+
+
+def _counted(total: Counter[str]) -> list[tuple[str, int]]:
+    return [(unit, total.pop(unit, 0)) for unit in UNITS] + sorted(total.items())
+
+
+def tell(verdict: str, lines: Sequence[str], page: Path = PAGE) -> None:
+    """Put a run between its markers on the page."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{page} has no place for the simulation")
+    page.write_text(f"{before}{begin}\n{verdict} Taken: {', '.join(lines)}.\n{end}{after}", encoding="utf-8")
 
 
 def _follow(

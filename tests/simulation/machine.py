@@ -1,7 +1,7 @@
 """Everything that may happen, in any order; at the end all trouble ends, and everything must have been done once."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from aiokafka import TopicPartition
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RULE_MARKER, RuleBasedStateMachine, initialize, invariant, rule
 from hypothesis.strategies import SearchStrategy
 
 from tests.simulation.bus import READ
@@ -99,6 +99,10 @@ class Kernel(RuleBasedStateMachine):
     def freeze(self, name: str) -> None:
         self.world.freeze(name)
 
+    @happens(name=ANY, hurries=st.booleans())
+    def seem_dead(self, name: str, *, hurries: bool) -> None:
+        self.world.seem_dead(name, hurries=hurries)
+
     @happens(name=ANY, hours=st.sampled_from([-1, 0, 1]))
     def shift_clock(self, name: str, hours: int) -> None:
         self.world.shift_clock(name, hours)
@@ -164,6 +168,14 @@ class Kernel(RuleBasedStateMachine):
             self.world.promises.check_all_done()
         finally:
             self.world.close()
+
+
+def narrowed(happenings: Sequence[str]) -> type[Kernel]:
+    """Histories in which only these things happen, by the names of their rules."""
+    rules = {name for name, what in vars(Kernel).items() if hasattr(what, RULE_MARKER)}
+    if unknown := set(happenings) - rules:
+        raise ValueError(f"these never happen: {sorted(unknown)}")
+    return type("Narrowed", (Kernel,), dict.fromkeys(rules - set(happenings)))
 
 
 SETTINGS = settings(

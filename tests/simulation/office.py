@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+HAND_OVER = "hand over"
+
+
 class Advised(EventModel):
     """The police has advice on a petition: an event that carries no sequence, as those of all departments."""
 
@@ -177,10 +180,10 @@ class Office:
             return False  # whoever holds it may be alive
         try:
             await self.messages.change(id_, lambda m: self._claim(m, seen.fence, fence))
-            await self.process.gate(f"hand {id_} over")
+            await self.process.gate(f"{HAND_OVER} {id_}")
             refused = self.world.postman_refuses
             self.world.promises.handed_over(id_, fence, taken=not refused)
-            await self.process.gate(f"hand {id_} over is done")
+            await self.process.gate(f"{HAND_OVER} {id_} is done")
             await self.messages.change(id_, lambda m: self._end(m, fence, refused=refused))
         except (NotDue, Fenced):
             return True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+from services.notifications.messages.domain import Message
 from shared.messaging.lane import Lane
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
@@ -19,17 +20,25 @@ from shared.store.repository import Repository
 from tests.simulation.bus import Outlet
 from tests.simulation.store import StoreCollection
 
+LETTERS_GO_OUT = ("go_on", "file", "time_passes", "seem_dead")
+WRITES_ARE_REPEATED = ("go_on", "answer", "remind", "trouble_store")
+KEYS_ARE_PARKED = ("go_on", "time_passes", "answer", "poison", "release")
+
 
 @dataclass(frozen=True)
 class Mistake:
-    """`make` makes it for a while; the simulation then finds one of these promises broken."""
+    """`make` makes it for a while; the simulation then finds one of these promises broken.
+
+    `among`: what happens in the histories it is sought in, where among all that may happen it would take long.
+    """
 
     make: Callable[[], AbstractContextManager[None]]
     breaks: Sequence[str]
+    among: Sequence[str]
 
 
-def _mistake(*breaks: str) -> Callable[[Callable[[], Iterator[None]]], Mistake]:
-    return lambda made: Mistake(contextmanager(made), breaks)
+def _mistake(*breaks: str, among: Sequence[str] = ()) -> Callable[[Callable[[], Iterator[None]]], Mistake]:
+    return lambda made: Mistake(contextmanager(made), breaks, among)
 
 
 @_mistake("all told", "told in order")
@@ -131,7 +140,7 @@ def effect_without_cause() -> Iterator[None]:
         yield
 
 
-@_mistake("done in order, once")
+@_mistake("done in order, once", among=KEYS_ARE_PARKED)
 def followers_pass() -> Iterator[None]:
     """A record that cannot be handled is parked alone, and what comes after it goes on."""
 
@@ -142,7 +151,7 @@ def followers_pass() -> Iterator[None]:
         yield
 
 
-@_mistake("done in order, once")
+@_mistake("done in order, once", "nothing forgotten", among=KEYS_ARE_PARKED)
 def released_backwards() -> Iterator[None]:
     """A released key is taken up from its end."""
     records = Parked.records
@@ -181,6 +190,30 @@ def trimmed_before_archived() -> Iterator[None]:
             await insert(self, document)
 
     with patch.object(StoreCollection, "insert", lossy):
+        yield
+
+
+@_mistake("the last word counts", "repeats counted", among=LETTERS_GO_OUT)
+def lease_without_fencing() -> Iterator[None]:
+    """Whoever had the letter in hand decides how it ended, also long after it was taken from him."""
+    end = Message._end
+
+    def unfenced(self: Message, fence: str, *, unknown: bool) -> bool:
+        return end(self, str(self.fence), unknown=unknown)
+
+    with patch.object(Message, "_end", unfenced):
+        yield
+
+
+@_mistake("written once", "woken once", among=WRITES_ARE_REPEATED)
+def own_write_not_known() -> Iterator[None]:
+    """The driver sends a write again whose answer was lost, and its writer takes it for somebody else's."""
+    get = StoreCollection.get
+
+    async def forgetful(self: StoreCollection, id_: str, *, without: Sequence[str] = ()) -> Document | None:
+        return await get(self, id_, without=[*without, "changes"])
+
+    with patch.object(StoreCollection, "get", forgetful):
         yield
 
 

@@ -21,7 +21,7 @@ from services.notifications.messages.domain import Pace
 from shared.testing.clock import FakeClock
 from tests.simulation.bus import POLICE, READ, Bus
 from tests.simulation.loop import Gate, Process, SimulatedLoop
-from tests.simulation.office import Advised, Office
+from tests.simulation.office import HAND_OVER, Advised, Office
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.store import Disk
 
@@ -31,6 +31,9 @@ LIMITS = {"JOURNAL_LIMIT": 3, "BATCH": 1}
 """So small that journals are trimmed and backlogs form."""
 NAMES = ("east1", "east2", "west1", "west2")
 PACE = Pace(timedelta(seconds=10), attempts=50, patience=timedelta(days=9), contact_patience=timedelta(days=9))
+LEASE_SECONDS, LETTER_LEASE_SECONDS = 3, 20
+"""Longer than the relay's lease; longer than a letter's, and its watch after that."""
+LETTER_SECONDS, STEPS_A_SECOND, HURRIED_STEPS = 10, 30, 25
 STEPS_TO_REST = 6_000
 BURST = 0.7
 """How likely the process goes on that went on last."""
@@ -164,6 +167,42 @@ class World:
         process.frozen = not process.frozen
         self.tally["freezes"] += process.frozen
         self.note(f"{name} {'FREEZES' if process.frozen else 'thaws'}")
+
+    def seem_dead(self, name: str, *, hurries: bool) -> None:
+        """A process stands still until its leases are over and others have gone on, and wakes as a zombie.
+
+        It is one with a letter in hand if there is one soon, and sleeps until another took that over. One that
+        `hurries` goes on before anybody else does.
+        """
+        if self.promises.letters_left():
+            self._go_on_until(self._with_letter, seconds=LETTER_SECONDS)
+        holder = self._with_letter()
+        process = holder or self.living(name).process
+        self.tally["zombies"] += 1
+        self.note(f"{process.name} STANDS STILL, and the others go on")
+        process.frozen = True
+        lease = LETTER_LEASE_SECONDS if holder else LEASE_SECONDS
+        self._go_on_until(lambda: self._with_letter(but=process), seconds=lease)
+        process.frozen = False
+        self.note(f"{process.name} WAKES")
+        for _ in range(HURRIED_STEPS if hurries else 0):
+            if (gate := next((gate for gate in self.waiting if gate.process is process), None)) is not None:
+                self._open(gate)
+
+    def _with_letter(self, but: Process | None = None) -> Process | None:
+        """A process that is about to hand a letter over."""
+        having = (gate.process for gate in self.waiting if gate.step.startswith(HAND_OVER))
+        return next((process for process in having if process is not but), None)
+
+    def _go_on_until(self, happened: Callable[[], object], seconds: int) -> None:
+        """The oldest steps happen, and so many seconds pass at most."""
+        for _ in range(seconds):
+            for _ in range(STEPS_A_SECOND):
+                if happened() or not self.go_on(1):
+                    break
+            if happened():
+                return
+            self.pass_time(1.0)
 
     def shift_clock(self, name: str, hours: int) -> None:
         """Its clock jumps."""

@@ -202,14 +202,19 @@ class RunningCity:
         client = self.city.platform.broker.client("admin", self.city.platform.secrets["admin"])
         consumer = Consumer(client | {"group.id": "admin.look", "enable.auto.commit": False})
         found: list[Message] = []
+        ends: dict[int | None, int] = {}
+        places = []
         try:
             for partition in consumer.list_topics(topic, 10).topics[topic].partitions:
-                at = TopicPartition(topic, partition, 0)
-                start, end = consumer.get_watermark_offsets(at, 10)
-                consumer.assign([TopicPartition(topic, partition, start)])
-                while start < end and (record := consumer.poll(10)) is not None:
-                    found.append(record)
-                    start = (record.offset() or 0) + 1
+                start, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), 10)
+                if start < end:
+                    ends[partition] = end
+                    places.append(TopicPartition(topic, partition, start))
+            consumer.assign(places)  # all at once: what is fetched anew with each assignment takes a second
+            while ends and (record := consumer.poll(10)) is not None:
+                found.append(record)
+                if (record.offset() or 0) + 1 >= ends.get(record.partition(), 0):
+                    ends.pop(record.partition(), None)
         finally:
             consumer.close()
         return found

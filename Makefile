@@ -53,7 +53,7 @@ down: ## stop the network
 	@if [ -x $(BIN)/tongban ]; then $(BIN)/tongban down; fi
 
 clean: down ## remove everything that was made here
-	@rm -rf .venv .tongban .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .tongban .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements.lock pyproject.toml

@@ -66,8 +66,8 @@ async def test_a_crash_before_the_claim_counts_nothing(town: Town) -> None:
     assert [(s["attempts"], s["repeats"]) for s in town.bus.said(MessageSent)] == [(1, 0)]
 
 
-async def test_a_zombie_that_wakes_after_its_lease_is_fenced_off(town: Town) -> None:
-    id_ = await town.queued(accepted())
+def held_up(town: Town) -> tuple[asyncio.Event, asyncio.Event]:
+    """The mail server ponders over the next letter: the first is set when it has it, the second lets it answer."""
     held, awake = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
@@ -76,6 +76,12 @@ async def test_a_zombie_that_wakes_after_its_lease_is_fenced_off(town: Town) -> 
         await awake.wait()
 
     town.server.taking = hold
+    return held, awake
+
+
+async def test_a_zombie_that_wakes_after_its_lease_is_fenced_off(town: Town) -> None:
+    id_ = await town.queued(accepted())
+    held, awake = held_up(town)
     zombie = asyncio.create_task(commands.deliver(town.desk, id_))
     await held.wait()
     await town.open("two")
@@ -92,14 +98,7 @@ async def test_a_zombie_that_wakes_after_its_lease_is_fenced_off(town: Town) -> 
 async def test_a_process_whose_clock_is_an_hour_ahead_takes_no_attempt_from_a_living_one(town: Town) -> None:
     id_ = await town.queued(accepted())
     ahead = await town.open("two", clock=FakeClock(town.clock.now() + timedelta(hours=1)))
-    held, awake = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        town.server.taking = None
-        held.set()
-        await awake.wait()
-
-    town.server.taking = hold
+    held, awake = held_up(town)
     sending = asyncio.create_task(commands.deliver(town.desk, id_))
     await held.wait()
     await commands.deliver(ahead.desk, id_)
@@ -116,13 +115,8 @@ async def test_an_attempt_that_began_since_one_looked_is_not_taken_over_by_a_clo
 ) -> None:
     id_ = await town.queued(accepted())
     ahead = await town.open("two", clock=FakeClock(town.clock.now() + timedelta(hours=1)))
-    held, awake, write = asyncio.Event(), asyncio.Event(), commands._write
+    (held, awake), write = held_up(town), commands._write
     sending: list[asyncio.Task[bool]] = []
-
-    async def hold() -> None:
-        town.server.taking = None
-        held.set()
-        await awake.wait()
 
     async def meanwhile(desk: Desk, message: Message) -> tuple[str, bytes]:
         if desk is ahead.desk:
@@ -130,7 +124,6 @@ async def test_an_attempt_that_began_since_one_looked_is_not_taken_over_by_a_clo
             await held.wait()
         return await write(desk, message)
 
-    town.server.taking = hold
     monkeypatch.setattr(commands, "_write", meanwhile)
     await commands.deliver(ahead.desk, id_)
     awake.set()

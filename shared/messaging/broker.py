@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -54,12 +55,14 @@ def client_options(settings: ServiceSettings) -> dict[str, Any]:
     return options
 
 
-async def _clean_headers(record: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
-    """FastStream's parser dies of a null or non-UTF-8 header; the lane judges the record itself later."""
-    for one in record if isinstance(record, Sequence) and not isinstance(record, str | bytes) else (record,):
-        one.raw_headers = one.headers
-        one.headers = tuple((k, (v or b"").decode("utf-8", "replace").encode()) for k, v in one.headers)
-    return await original(record)
+async def _unread(records: tuple[Any, ...], original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """FastStream's message of a batch, without a look into its records: the lane reads them itself, strictly.
+
+    FastStream's own parser decodes every header of every record, and dies of one that is null or not UTF-8.
+    """
+    message = await original((replace(records[0], headers=(), value=None),))
+    message.raw_message = records
+    return message
 
 
 class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
@@ -121,7 +124,7 @@ def consumer_broker(settings: ServiceSettings) -> KafkaBroker:
         consumer_only=True,
         allow_auto_create_topics=False,
         apply_types=False,
-        parser=_clean_headers,
+        parser=_unread,
         graceful_timeout=8.0,
         metadata_max_age_ms=30_000,
         retry_backoff_ms=200,

@@ -213,7 +213,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _consume(self, message: Any) -> None:
         records = [
-            Record(r.topic, r.partition, r.offset, r.key, getattr(r, "raw_headers", r.headers), r.value, _written_at(r))
+            Record(r.topic, r.partition, r.offset, r.key, r.headers, r.value, _written_at(r))
             for r in message.raw_message
         ]
         async with self._turn:

@@ -176,6 +176,9 @@ class MongoDatabase:
             connectTimeoutMS=SERVER_WAIT_MS,
             socketTimeoutMS=15_000,
             maxPoolSize=24,
+            # A write whose answer was lost is told as `Unavailable` and never sent again behind our back: where others
+            # have changed the document since, the second one meets their version, and its writer would do it again.
+            retryWrites=False,
         )
         self._db = self._client.get_database(
             name,

@@ -2,14 +2,11 @@
 
 A document is the aggregate's state beside the kernel's own fields: `v` (changes), `seq` (last journal
 entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the relay last caught up),
-`journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data),
-`birth` and `changes` (name the insert and the last changes: their writer knows them again when the driver sent
-them twice and heard of the second only, also when others have changed the document since).
+`journal`, `heard` and `seen` (events already applied), `forget_at` (when personal entries lose their data).
 """
 
 import asyncio
 import random
-import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -30,8 +27,6 @@ ATTEMPTS = 12
 PAUSE_SECONDS = 0.002
 """The longest pause before the second attempt; it doubles with each."""
 SEEN_LIMIT = 100
-CHANGES_LIMIT = 8
-"""How many changes of others may come between a write whose answer was lost and its writer's next look."""
 PERSONAL_RETENTION = timedelta(days=7)
 """How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
 
@@ -142,7 +137,6 @@ class Repository(Generic[A]):
         document = {k: v for k, v in _state(aggregate).items() if k != "wake_at" or v is not None}
         document |= {"_id": aggregate.id, "v": 1, "seq": len(recorded), "sent": 0, "pending": len(recorded)}
         document["journal"] = self._entries(recorded, 0)
-        document["birth"] = secrets.token_hex(8)
         document["heard"] = {_heard_key(cause): cause.sequence} if cause and cause.sequence is not None else {}
         document["seen"] = [f"{cause.topic}/{cause.id}"] if cause and cause.sequence is None else []
         if any(r.forgets for r in recorded):
@@ -150,9 +144,7 @@ class Repository(Generic[A]):
         try:
             await self.collection.insert(document)
         except DuplicateKey as exc:
-            there = await self.collection.get(aggregate.id, without=("journal",))
-            if there is None or there.get("birth") != document["birth"]:
-                raise AlreadyThere(aggregate.id) from exc
+            raise AlreadyThere(aggregate.id) from exc
         crashpoint.reached("after-write")
         aggregate.v, aggregate.seq = 1, len(recorded)
         self._on_write(aggregate)
@@ -207,15 +199,11 @@ class Repository(Generic[A]):
         event is remembered in the same write. With `version` (from `If-Match`) any other `v` raises
         `PreconditionFailed`. Raises `NotFound`, whatever `fn` raises, and `Contention` after 12 attempts.
         """
-        name = secrets.token_hex(8)
         for attempt in range(ATTEMPTS):
             document = await self.collection.get(id_, without=("journal",))
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
-            if name in document.get("changes", ()):
-                self._on_write(aggregate)
-                return aggregate
             if cause is not None and has_heard(document, cause):
                 return aggregate
             PreconditionFailed.unless_current(version, aggregate.v)
@@ -224,7 +212,6 @@ class Repository(Generic[A]):
             update = self._update(aggregate, before, cause)
             if update is None:
                 return aggregate
-            update["$push"]["changes"] = {"$each": [name], "$slice": -CHANGES_LIMIT}
             if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
                 crashpoint.reached("after-write")
                 aggregate.v += 1
@@ -239,7 +226,7 @@ class Repository(Generic[A]):
         changed = {field: value for field, value in after.items() if before.get(field) != value}
         if not (recorded or changed or cause):
             return None
-        update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}, "$push": {}}
+        update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}}
         if "wake_at" in changed and changed["wake_at"] is None:
             del changed["wake_at"]
             update["$unset"] = {"wake_at": ""}
@@ -254,7 +241,7 @@ class Repository(Generic[A]):
         if cause is not None and cause.sequence is not None:
             update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence
         elif cause is not None:
-            update["$push"]["seen"] = {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}
+            update["$push"] = {"seen": {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}}
         return update
 
     @staticmethod

@@ -36,7 +36,9 @@ ATTEMPT_SECONDS = 20.0
 WIDTH = 200
 """Applications under way at once; when the city is away for long, the others wait their turn."""
 TOKEN_SECONDS = 200.0
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+SUPPLIED_AT_ONCE = 16
+"""A person gives one material at a time; whom intake sends away as overloaded comes again at the next look."""
 ASKED = {"department": "police", "state": "supplement"}
 AGAIN = frozenset({401, 429, 500, 502, 503, 504})
 
@@ -63,7 +65,7 @@ class Driver:
         self._http = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=httpx.Limits(max_connections=WIDTH))
         self._person = Person(orders.identity, orders.login, orders.password)
         self._token, self._token_until, self._signing_in = "", 0.0, asyncio.Lock()
-        self._slots = asyncio.Semaphore(WIDTH)
+        self._slots, self._supplying = asyncio.Semaphore(WIDTH), asyncio.Semaphore(SUPPLIED_AT_ONCE)
         self._files: dict[str, dict[str, str]] = {}
         self.intake = itertools.cycle(orders.intake)
         self.rate = 0.0
@@ -145,7 +147,8 @@ class Driver:
         for material in case["materials"]:
             if material["state"] != "missing" or (given := await self._file_for(material["code"])) is None:
                 continue
-            status, _ = await self._ask("POST", f"/cases/{case['_id']}/materials", json=given)
+            async with self._supplying:
+                status, _ = await self._ask("POST", f"/cases/{case['_id']}/materials", json=given)
             self.note("supplied", case=case["_id"], material=material["code"], status=status)
 
     async def _file_for(self, material: str) -> dict[str, str] | None:

@@ -18,6 +18,8 @@ from tests.chaos.scene import Fault, Goal, Scene
 from tests.city.running import until
 
 SETTLE_SECONDS = 90.0
+LOOK_SECONDS = 0.5  # each look is some twenty questions to the store, which has other work to do
+TELL_SECONDS = 10.0
 OPEN: dict[str, tuple[str, dict[str, Any]]] = {
     "tongban_intake": ("cases", {"state": {"$ne": "completed"}}),
     "tongban_sharing": ("exchanges", {"state": {"$in": ["wished", "asked"]}}),
@@ -118,7 +120,11 @@ class Round:
         with suppress(AssertionError):  # the checker names what is left
             self.load.drain()
         deadline, left = time.monotonic() + SETTLE_SECONDS, ["not looked yet"]
+        told = time.monotonic()
         while left and time.monotonic() < deadline:
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                self.tell(f"  still under way: {', '.join(left)}")
             before = left
             try:
                 left = list(self._under_way())
@@ -126,7 +132,7 @@ class Round:
                 left = [repr(exc)[:100]]
             if left != before:
                 deadline = time.monotonic() + SETTLE_SECONDS
-            time.sleep(0.1 if left else 0)
+            time.sleep(LOOK_SECONDS if left else 0)
         if left:
             scene.note(f"nothing has moved for {SETTLE_SECONDS:.0f} s: {', '.join(left)}")
 

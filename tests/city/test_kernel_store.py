@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
@@ -81,6 +83,58 @@ async def test_everything_acknowledged_outlives_a_kill(ground: Ground, petitions
     await eventually(lambda: _pings(ground.database()), within=30)  # the last answers may have come before the end
     there = {document["_id"] async for document in petitions.collection.scan({})}
     assert set(acknowledged) <= there
+
+
+async def test_a_change_whose_answer_was_lost_is_told_and_never_made_twice(
+    ground: Ground, petitions: Repository[Petition]
+) -> None:
+    """Found by the simulation: the driver sent it again by itself, met the version that somebody else had written
+    since, and the change was made once more."""
+    await petitions.add(Petition.file("petition-1", datetime.now(UTC)))
+
+    async def meanwhile() -> None:
+        await petitions.change("petition-1", lambda p: p.answer("said by somebody else", datetime.now(UTC)))
+
+    async with _losing_the_answer_to_a_change(ground.city.platform.store.uri, meanwhile) as uri:
+        database = MongoDatabase(uri, ground.service)
+        with pytest.raises(Unavailable):
+            await Repository(database, "petitions", Petition).change(
+                "petition-1", lambda p: p.answer("once", datetime.now(UTC))
+            )
+        await database.close()
+    assert (await petitions.get("petition-1")).answers == ["once", "said by somebody else"]
+
+
+@asynccontextmanager
+async def _losing_the_answer_to_a_change(uri: str, meanwhile: Callable[[], Awaitable[None]]) -> AsyncIterator[str]:
+    """The store behind a wire that breaks after the first change was made, before its answer comes."""
+    store, lost = urlsplit(uri), False
+
+    async def through(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        nonlocal lost
+        far, there = await asyncio.open_connection(store.hostname, store.port)
+        answers = asyncio.create_task(_passed(far, back))
+        while asked := await near.read(1 << 20):
+            there.write(asked)
+            if lost or b"journal.2" not in asked:
+                continue
+            lost = True
+            answers.cancel()
+            await asyncio.wait([answers])
+            await far.read(1 << 20)
+            await meanwhile()
+            break
+        there.close()
+        back.close()
+
+    server = await asyncio.start_server(through, "127.0.0.1", 0)
+    async with server:
+        yield f"mongodb://127.0.0.1:{server.sockets[0].getsockname()[1]}/?directConnection=true"
+
+
+async def _passed(answers: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    while answer := await answers.read(1 << 20):
+        back.write(answer)
 
 
 async def _more_than(acknowledged: list[str], count: int) -> bool:

@@ -17,9 +17,6 @@ from tests.bench.limit import wire
 from tests.bench.limit.running import Limit, limit_pipeline
 from tests.city.running import RunningCity
 
-MADE_BY_THE_DRIVER = {"change", "changes"}
-"""The names of changes (the limit keeps the last one only): there once a document was changed."""
-
 
 @dataclass(frozen=True)
 class Traces:
@@ -108,7 +105,7 @@ def _mails(city: BenchCity, number: str) -> list[tuple[str, str, str]]:
 def _shape(value: Any) -> Any:
     """A document without what differs from case to case: names of fields, kinds of values, the journal's types."""
     if isinstance(value, dict):
-        return {name: _shape(one) for name, one in value.items() if name not in MADE_BY_THE_DRIVER}
+        return {name: _shape(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_shape(one) for one in value]
     return type(value).__name__

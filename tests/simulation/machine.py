@@ -136,7 +136,7 @@ class Kernel(RuleBasedStateMachine):
         self.world.bus.trouble = trouble
         self.world.note(f"the broker's next answer: {trouble.upper()}")
 
-    @happens(service=SERVICES, trouble=st.sampled_from(["refused", "answer lost", "sent twice"]))
+    @happens(service=SERVICES, trouble=st.sampled_from(["refused", "answer lost"]))
     def trouble_store(self, service: str, trouble: StoreTrouble) -> None:
         self.tally["store troubles"] += 1
         self.world.disks[service].trouble = trouble

@@ -5,7 +5,7 @@ what is found is another promise.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from services.notifications.messages.domain import Message
 from shared.messaging.lane import Lane
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
-from shared.store.collection import Document, Filter
+from shared.store.collection import Document, Filter, Unavailable
 from shared.store.repository import Repository
 from tests.simulation.bus import Outlet
 from tests.simulation.store import StoreCollection
@@ -206,14 +206,18 @@ def lease_without_fencing() -> Iterator[None]:
 
 
 @_mistake("written once", "woken once", among=WRITES_ARE_REPEATED)
-def own_write_not_known() -> Iterator[None]:
-    """The driver sends a write again whose answer was lost, and its writer takes it for somebody else's."""
-    get = StoreCollection.get
+def writes_sent_again() -> Iterator[None]:
+    """The driver sends a write again whose answer was lost; its writer hears of the second, and takes the first for
+    somebody else's."""
+    write = StoreCollection._write
 
-    async def forgetful(self: StoreCollection, id_: str, *, without: Sequence[str] = ()) -> Document | None:
-        return await get(self, id_, without=[*without, "changes"])
+    async def stubborn(self: StoreCollection, what: str, doing: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return await write(self, what, doing)
+        except Unavailable:
+            return await write(self, f"{what} again", doing)
 
-    with patch.object(StoreCollection, "get", forgetful):
+    with patch.object(StoreCollection, "_write", stubborn):
         yield
 
 

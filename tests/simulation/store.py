@@ -9,7 +9,7 @@ from shared.store.memory import MemoryDatabase
 from tests.simulation.loop import Process
 
 T = TypeVar("T")
-Trouble = Literal["refused", "answer lost", "sent twice"]
+Trouble = Literal["refused", "answer lost"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class StoreCollection:
     """See `Collection`. A read passes one gate: nobody can tell a lost answer to a question from none.
 
     A write passes one before it happens and one before its doer hears of it. Its answer may be lost: then the doer
-    hears that the store is away, or the driver sends the write once more, and the doer hears of the second only.
+    hears that the store is away.
     """
 
     def __init__(self, inner: Collection, disk: Disk, process: Process) -> None:
@@ -54,9 +54,6 @@ class StoreCollection:
         trouble, self._disk.trouble = self._disk.trouble, None
         if trouble == "refused":
             raise Unavailable("refused")
-        if trouble == "sent twice":
-            await write()
-            await self._process.gate(f"{self.name}: {what} is sent again, for its answer was lost")
         answer = await write()
         await self._process.gate(f"{self.name}: {what} is done")
         if trouble == "answer lost":

@@ -23,9 +23,7 @@ class Publisher:
         producer = AIOKafkaProducer(**wire.kafka(), acks="all", enable_idempotence=True, linger_ms=0)
         await producer.start()
         for collection in collections:
-            async for document in collection.find({"pending": {"$gt": 0}}):
-                entries = [document["journal"][str(n)] for n in range(document["sent"] + 1, document["seq"] + 1)]
-                self.written(collection, document["_id"], document["v"], document["seq"], entries)
+            await self._find(collection, {})
         while True:
             batch = [await self._queue.get()]
             while not self._queue.empty() and len(batch) < LIMIT:
@@ -41,16 +39,18 @@ class Publisher:
         """Write (document as read, update), each where nobody was quicker; whether that was so everywhere."""
         updates = [UpdateOne({"_id": one["_id"], "v": one["v"]}, update) for one, update in changes]
         result = await collection.bulk_write(updates, ordered=False)
-        written = {one["_id"] for one, _ in changes}
-        if result.matched_count < len(updates):
-            names = {one["_id"]: update["$set"]["change"] for one, update in changes}
-            found = collection.find({"_id": {"$in": list(names)}}, {"change": 1})
-            written = {one["_id"] async for one in found if one.get("change") == names[one["_id"]]}
+        if result.matched_count < len(updates):  # which of them were written only the store knows
+            await self._find(collection, {"_id": {"$in": [one["_id"] for one, _ in changes]}})
+            return False
         for one, update in changes:
-            if one["_id"] in written:
-                entries = [value for name, value in update["$set"].items() if name.startswith("journal.")]
-                self.written(collection, one["_id"], one["v"] + 1, update["$set"]["seq"], entries)
-        return len(written) == len(changes)
+            entries = [value for name, value in update["$set"].items() if name.startswith("journal.")]
+            self.written(collection, one["_id"], one["v"] + 1, update["$set"]["seq"], entries)
+        return True
+
+    async def _find(self, collection: Any, filter_: wire.Document) -> None:
+        async for document in collection.find({**filter_, "pending": {"$gt": 0}}):
+            entries = [document["journal"][str(n)] for n in range(document["sent"] + 1, document["seq"] + 1)]
+            self.written(collection, document["_id"], document["v"], document["seq"], entries)
 
     async def _publish(self, producer: Any, batch: list[tuple[Any, str, int, int, list[wire.Document]]]) -> None:
         sent = []

@@ -74,7 +74,6 @@ def born(id_: str, state: Document, entries: list[Document], heard: Document) ->
     """A new document with its journal."""
     document = {"_id": id_, "v": 1, "seq": len(entries), "sent": 0, "pending": len(entries), **state}
     document |= {"journal": {str(n): one for n, one in enumerate(entries, 1)}, "heard": heard, "seen": []}
-    document["birth"] = secrets.token_hex(8)
     personal = [one["time"] + PERSONAL_DAYS for one in entries if "personal" in one]
     return document | {"forget_at": personal[0]} if personal else document
 
@@ -86,7 +85,6 @@ def changed(document: Document, state: Document, entries: list[Document], heard:
     update["$set"] = {
         **state,
         "seq": seq + len(entries),
-        "change": secrets.token_hex(8),
         **{f"journal.{seq + n}": one for n, one in enumerate(entries, 1)},
         **{f"heard.{source}": sequence for source, sequence in heard.items()},
     }

@@ -9,7 +9,6 @@ import pytest
 
 from shared import telemetry
 from shared.errors import Conflict, NotFound, PreconditionFailed
-from shared.store.collection import Document
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import PERSONAL_RETENTION, AlreadyThere, Contention, Repository
 from shared.testing.clock import FakeClock
@@ -129,57 +128,6 @@ async def test_of_two_who_answer_once_the_second_meets_the_rule(
     results = await asyncio.gather(*answers, return_exceptions=True)
     assert [type(result) for result in results] == [Petition, Conflict]
     assert (await petitions.get("petition-1")).answers == ["a"]
-
-
-async def test_a_write_whose_answer_was_lost_is_known_again(
-    petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The driver repeats a write after a broken connection; a store that was restarted finds the version gone."""
-    update = petitions.collection.update
-
-    async def sent_twice(*args: Any, **kwargs: Any) -> bool:
-        assert await update(*args, **kwargs)
-        return await update(*args, **kwargs)
-
-    monkeypatch.setattr(petitions.collection, "update", sent_twice)
-    changed = await petitions.change("petition-1", lambda p: p.answer("once", clock.now()))
-    assert (changed.v, changed.answers) == (2, ["once"])
-    assert len(await petitions.journal("petition-1")) == 2
-
-
-async def test_a_change_whose_answer_was_lost_is_known_again_when_others_changed_the_petition_since(
-    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Found by the simulation: only the last change had a name, and the answer was written twice."""
-    await petitions.add(Petition.file("petition-1", clock.now()))
-    update = petitions.collection.update
-
-    async def sent_twice(*args: Any, **kwargs: Any) -> bool:
-        await update(*args, **kwargs)
-        monkeypatch.setattr(petitions.collection, "update", update)
-        await petitions.change("petition-1", lambda p: p.answer("said by somebody else", clock.now()))
-        return await update(*args, **kwargs)  # the driver heard nothing, tried again, and met the other's version
-
-    monkeypatch.setattr(petitions.collection, "update", sent_twice)
-    await petitions.change("petition-1", lambda p: p.answer("no", clock.now()))
-    assert (await petitions.get("petition-1")).answers == ["no", "said by somebody else"]
-
-
-async def test_an_insert_whose_answer_was_lost_is_known_again(
-    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    insert = petitions.collection.insert
-
-    async def sent_twice(document: Document) -> None:
-        await insert(document)
-        await insert(document)
-
-    monkeypatch.setattr(petitions.collection, "insert", sent_twice)
-    petition = Petition.file("petition-2", clock.now())
-    await petitions.add(petition)
-    assert (petition.v, petition.seq) == (1, 1)
-    with pytest.raises(AlreadyThere):
-        await petitions.add(Petition.file("petition-2", clock.now()))
 
 
 async def test_put_inserts_then_revises_then_changes_nothing(petitions: Petitions, clock: FakeClock) -> None:

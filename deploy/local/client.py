@@ -73,8 +73,9 @@ class Person(Caller):
             form = _hidden_fields(page.text) | {"login": self._login, "password": self._password}
             back = browser.post("/authorize", data=form)
             answer = parse_qs(urlsplit(back.headers.get("location", "")).query)
-            if back.status_code != httpx.codes.SEE_OTHER or answer.get("state") != [asked["state"]]:
-                raise Trouble(f"{self._login} could not sign in at {self._identity} ({back.status_code})")
+            if "code" not in answer or answer.get("state") != [asked["state"]]:
+                why = answer.get("error_description") or answer.get("error") or [str(back.status_code)]
+                raise Trouble(f"{self._login} could not sign in at {self._identity} ({why[0]})")
             sent = {
                 "grant_type": "authorization_code",
                 "client_id": self._client,

@@ -16,6 +16,7 @@ import os
 import random
 import sys
 import time
+import traceback
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -163,16 +164,24 @@ class Driver:
 async def _run() -> None:
     orders = Orders(**json.loads(sys.stdin.readline()))
     driver = Driver(orders)
-    supplying = asyncio.create_task(driver.supply())
-    arriving = asyncio.create_task(driver.arrivals())
+    working = [asyncio.create_task(driver.supply()), asyncio.create_task(driver.arrivals())]
+    for work in working:
+        work.add_done_callback(_unless_told)
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)
         driver.rate = order.get("rate", driver.rate)
         driver.intake = itertools.cycle(order["intake"]) if "intake" in order else driver.intake
     driver.rate = -1
-    arriving.cancel()
-    supplying.cancel()
-    await asyncio.gather(arriving, supplying, return_exceptions=True)
+    for work in working:
+        work.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
+
+
+def _unless_told(work: asyncio.Task[None]) -> None:
+    """A driver of which a part has ended by itself would be silent for ever: end, and say why."""
+    if not work.cancelled() and (error := work.exception()) is not None:
+        traceback.print_exception(error)
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import email
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ READ_TYPES = (
 FIELDS = ("state", "number", "wish", "case", "template", "repeats", "owner", "ground", "about", "statement", "sha256")
 """Fields of a document that the checker looks at."""
 DATABASES = "tongban_"
+Offsets = Mapping[tuple[str, int], int]
+"""An offset for each topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,22 +220,37 @@ def _sha256(raw: bytes) -> str:
 # -- topics and mailbox --------------------------------------------------------------------------------------
 
 
-def read_topics(client: Mapping[str, Any], since: Mapping[tuple[str, int], int] | None = None) -> Iterator[Record]:
-    """Every record that is on the topics now, each partition in order; `since`: from these offsets on only."""
+def ends_of_topics(client: Mapping[str, Any]) -> Offsets:
+    """Where each partition ends now."""
+    with _consumer(client) as consumer:
+        return {at: consumer.get_watermark_offsets(TopicPartition(*at), 20)[1] for at in _partitions(consumer)}
+
+
+@contextmanager
+def _consumer(client: Mapping[str, Any]) -> Iterator[Consumer]:
     consumer = Consumer(dict(client) | {"group.id": "admin.look", "enable.auto.commit": False})
     try:
-        topics = consumer.list_topics(timeout=20).topics
-        known = [(name, n) for name in sorted(topics) if not name.startswith("__") for n in topics[name].partitions]
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _partitions(consumer: Consumer) -> list[tuple[str, int]]:
+    topics = consumer.list_topics(timeout=20).topics
+    return [(name, n) for name in sorted(topics) if not name.startswith("__") for n in topics[name].partitions]
+
+
+def read_topics(client: Mapping[str, Any], since: Offsets | None = None) -> Iterator[Record]:
+    """Every record that is on the topics now, each partition in order; `since`: from these offsets on only."""
+    with _consumer(client) as consumer:
         ends: dict[tuple[str, int], int] = {}
         places = []
-        for at in known if since is None else since:
+        for at in _partitions(consumer) if since is None else since:
             start, end = consumer.get_watermark_offsets(TopicPartition(*at), 20)
             if (start := max(start, since[at] if since is not None else 0)) < end:
                 ends[at] = end
                 places.append(TopicPartition(*at, start))
         yield from _read(consumer, places, ends)
-    finally:
-        consumer.close()
 
 
 def _read(consumer: Consumer, places: list[TopicPartition], ends: dict[tuple[str, int], int]) -> Iterator[Record]:

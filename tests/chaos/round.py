@@ -2,6 +2,7 @@
 
 import random
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,6 +67,15 @@ class Round:
         self.city, self.load, self.seed, self.rate, self.tell = city, load, seed, rate, tell
         self.planted: list[str] = []
         self._known: set[Finding] = set()
+
+    def attempt(self, fault: Fault, *, kills: int = 0) -> Row:
+        """As `run`; a fault that could not be inflicted to its end is a missed goal, and the next one has its turn."""
+        try:
+            return self.run(fault, kills=kills)
+        except Exception as exc:  # noqa: BLE001 - whatever it was, what was found so far must be told
+            traceback.print_exception(exc)
+            goal = Goal(f"it could be inflicted and checked: {type(exc).__name__}: {str(exc)[:300]}", met=False)
+            return Row(fault, [], 0, 0.0, check(Evidence()), [], [goal], [])
 
     def run(self, fault: Fault, *, brief: bool = False, kills: int = 0) -> Row:
         """Inflict the fault, let the city settle, check everything."""

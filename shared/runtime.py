@@ -150,7 +150,7 @@ class Runtime:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Everything runs inside; leaving finishes the batch, publishes what is pending and closes."""
+        """Everything runs inside; leaving finishes what is under way, publishes what is pending and closes."""
         loop = asyncio.get_running_loop()
         self._running_tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         parts = (

@@ -97,6 +97,9 @@ def of_city(platform: Platform) -> list[Program]:
     if platform.store.program:
         line = store.start_command(platform.store, settings, data / "store")
         programs.insert(1, Program("store", "platform", tuple(line), {}, "store"))
+        if not platform.store.is_mongod:
+            port = {"TONGBAN_STORE_PORT": str(settings.store_port)}
+            programs.insert(2, Program("watch", "platform", _python("-m", "deploy.local.watch"), port))
     for service in SERVICES:
         environment = service_environment(platform, service)
         programs.append(Program(service, "services", _python("-m", f"services.{service}"), environment, service))

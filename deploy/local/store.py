@@ -18,6 +18,7 @@ from deploy.local.trouble import Trouble
 
 REPLICA_SET = "tongban"
 ALREADY_INITIALIZED = 23
+PANIC = "WT_PANIC"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,22 @@ def wait(store: Store, deadline_s: float) -> bool:
             except PyMongoError:  # not there yet
                 pass
             time.sleep(0.05)
+    return False
+
+
+def long_connection(store: Store) -> MongoClient[dict[str, Any]]:
+    """For who asks again and again; it does not wait for a store that is away."""
+    return MongoClient(store.uri, serverSelectionTimeoutMS=1000)
+
+
+def has_given_up(client: MongoClient[dict[str, Any]]) -> bool:
+    """Whether SecantusDB's engine answers its panic. Silence is none: a slow, frozen or starting store comes back."""
+    try:
+        client["tongban_watch"]["watch"].find_one()
+    except OperationFailure as failure:
+        return PANIC in str(failure)
+    except PyMongoError:
+        return False
     return False
 
 

@@ -1,15 +1,17 @@
 """The lane: events of some topics in, one plain async function per event type, each effect once.
 
-One lane per service and group. A batch is handled key by key: one key's events in order, the keys in
-parallel, one commit per batch. A record that cannot be handled parks its key; the other keys go on.
-While the store or the broker is away the partition is held and nothing is parked.
+One lane per service and group. One key's events are handled in order, the keys beside each other, and the next batch
+is begun as soon as there is room: what is slow about one key holds up no other. Batches are committed whole and in the
+order they came, so that nothing is committed before what lies in front of it. A record that cannot be handled parks its
+key; the other keys go on. While the store or the broker is away keys are held: they wait, and nothing is parked.
 """
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
-from typing import Any
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -30,11 +32,12 @@ from shared.store.repository import Contention
 
 log = structlog.get_logger("lane")
 
+T = TypeVar("T")
 Handler = Callable[[Event[Any]], Awaitable[None]]
 Handlers = Mapping[type[EventModel], Handler]
 
 HOLD_ON = (Unavailable, Contention, ConnectionError, TimeoutError)
-"""Our own infrastructure is away: hold the partition and try again, park nothing."""
+"""Our own infrastructure is away: hold the key and try again, park nothing."""
 
 POLL_MS = 1
 """FastStream sleeps this long after an empty poll; the poll itself waits longer (`PatientConsumer`)."""
@@ -42,6 +45,12 @@ BATCH = 500
 WIDTH = 64
 """Keys handled in parallel. What they insert and read goes to the store together; updates queue one by one there,
 and callers over HTTP stand in the same queue."""
+ROOM = WIDTH // 2
+"""The next batch is fetched when no more keys than this are under way: the slots stay full, and batches large."""
+UNDER_WAY = 2 * BATCH
+"""Records that are begun and not done, at most, and a batch: one key may have many of them."""
+FINISH_SECONDS = 8.0
+"""What is under way may take so long when the lane stops."""
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000
 HEARTBEAT_MS = 500
@@ -49,6 +58,22 @@ UNCOMMITTED_LIMIT = 5
 HOLD_SECONDS = 1.0
 UNPOLLED_SECONDS = 60.0
 LOOK_SECONDS = 10.0
+UNPOLLED_FOR_KAFKA_MS = 86_400_000
+"""A lane that is held does not poll and stays in its group; who is stuck otherwise is found by `stuck` long before."""
+
+Key = tuple[str, str]
+"""A topic, and what must stay in order on it."""
+
+
+@dataclass(eq=False)
+class Batch:
+    """Records that came together. `ends`: where each partition goes on after them."""
+
+    consumer: Any
+    ends: dict[TopicPartition, int]
+    oldest: float | None
+    keys: list["asyncio.Task[None]"] = field(default_factory=list)
+    done: bool = False
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -83,11 +108,15 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._life = 0
         self._rejoined = False
         self._standing: dict[str, set[str]] = {}
-        self._turn = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._slots = asyncio.Semaphore(WIDTH)
+        self._tails: dict[Key, asyncio.Task[Any]] = {}
+        self._batches: deque[Batch] = deque()
+        self._settling: dict[Batch, asyncio.Task[None]] = {}
+        self._committing = asyncio.Lock()
+        self._under_way, self._room, self._leaving = 0, asyncio.Event(), False
         self._uncommitted = 0
-        self.held: str | None = None
-        self._oldest: float | None = None
+        self._held: dict[Key, str] = {}
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
 
     @property
@@ -117,12 +146,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             rebalance_timeout_ms=REBALANCE_MS,
             session_timeout_ms=self._session_ms,
             heartbeat_interval_ms=HEARTBEAT_MS,
-            max_poll_interval_ms=600_000,
+            max_poll_interval_ms=UNPOLLED_FOR_KAFKA_MS,
             listener=self,
             decoder=_whole_message,
             no_reply=True,  # a `reply_to` header is a stranger's wish
         )
         subscriber(self._consume)
+        self._leaving = False  # before the first batch can come: one that is not begun must not be passed over
         try:
             await broker.start()
         except BaseException as exc:
@@ -134,10 +164,23 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         log.info("lane.started", group=self.group, topics=self._reading)
 
     async def stop(self) -> None:
-        """Finish the batch and commit it, or give it up after the broker's `graceful_timeout`; leave."""
+        """Finish and commit what is under way, or give it up after `FINISH_SECONDS`; leave."""
+        self._leaving = True
+        self._room.set()
+        if not await self._finished(FINISH_SECONDS):
+            log.warning("lane.given-up", group=self.group, records=self._under_way, held=self.held)
         broker, self._broker, self._subscriber = self._broker, None, None
         if broker is not None:
             await broker.stop()
+        keys = [task for batch in self._batches for task in batch.keys]
+        given_up = {*keys, *self._tails.values(), *self._settling.values()}
+        for task in given_up:
+            task.cancel()
+        if given_up:
+            await asyncio.wait(given_up)
+        self._batches.clear()
+        self._held.clear()
+        self._under_way = 0
 
     async def follow(self) -> None:
         """Read the longer list when a department was admitted, without leaving the group.
@@ -181,7 +224,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         return self.stuck() or self.held or getattr(self._subscriber.consumer, "error", None)
 
     def stuck(self, limit_seconds: float = UNPOLLED_SECONDS) -> str | None:
-        """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154)."""
+        """Names a partition of ours that was not polled for a minute: alive, but not reading (aiokafka #1154).
+
+        A lane that is held does not read on purpose, once enough is under way.
+        """
         if self._uncommitted >= UNCOMMITTED_LIMIT:
             return f"{self._uncommitted} batches could not be committed"
         for partition in self.assigned():
@@ -189,101 +235,172 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             if polled is None:
                 continue
             name = f"{partition.topic}-{partition.partition}"
-            if (unpolled := self._polled.unchanged(name, polled)) > limit_seconds:  # its own calendar may have jumped
+            unpolled = self._polled.unchanged(name, polled)  # its own calendar may have jumped
+            if unpolled > limit_seconds and not self._held:
                 return f"{name} was not polled for {unpolled:.0f} s"
         return None
 
     def behind_seconds(self) -> float:
-        """How long the oldest record that is being handled has waited, on its topic and here; 0 between batches."""
-        return 0.0 if self._oldest is None else max(0.0, self._now() - self._oldest)
+        """How long the oldest record that is being handled has waited, on its topic and here; 0 when there is none."""
+        oldest = min((b.oldest for b in self._batches if not b.done and b.oldest is not None), default=None)
+        return 0.0 if oldest is None else max(0.0, self._now() - oldest)
+
+    @property
+    def held(self) -> str | None:
+        """Why a key waits, where one does."""
+        return next(iter(self._held.values()), None)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
-        """Finish and commit the batch before the partitions go to somebody else."""
-        try:
-            async with asyncio.timeout(REVOKE_WAIT):
-                async with self._turn:
-                    pass
-        except TimeoutError:  # the others may have them; what we still do is repeated there and ignored
-            log.warning("lane.revoked-while-busy", group=self.group)
+        """Finish and commit what is under way before the partitions go to somebody else."""
+        if not await self._finished(REVOKE_WAIT):  # what we still do is repeated there and ignored
+            log.warning("lane.revoked-while-busy", group=self.group, held=self.held)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Others may have parked keys of these partitions meanwhile: look again before the next batch."""
+        """Others may have parked keys of these partitions meanwhile: look again."""
         for partition in assigned:
             self._standing.pop(partition.topic, None)
 
     async def _consume(self, message: Any) -> None:
+        """Begin with a batch, and wait until there is room for the next one: then FastStream polls again."""
+        if self._leaving:  # not committed: somebody else gets it
+            return
         records = [
             Record(r.topic, r.partition, r.offset, r.key, r.headers, r.value, _written_at(r))
             for r in message.raw_message
         ]
-        async with self._turn:
-            if await self.handle(records):
-                await self._commit(message)
-                return
-            await asyncio.sleep(self._pause)
-            await message.nack()
+        self._begin(records, message.consumer)
+        while (len(self._tails) > ROOM or self._under_way > UNDER_WAY) and not self._leaving:
+            self._room.clear()
+            await self._room.wait()
 
-    async def _commit(self, message: Any) -> None:
-        """Commit the batch. What is not committed comes again and is ignored; who never can starts anew."""
+    # -- batches -----------------------------------------------------------------------------------------
+
+    def _begin(self, records: Iterable[Record], consumer: Any = None) -> "asyncio.Task[None]":
+        """Put the records behind what their keys have to do already; a task that ends when all is done."""
+        keys: dict[Key, list[Record]] = defaultdict(list)
+        ends: dict[TopicPartition, int] = {}
+        for record in records:
+            keys[record.topic, record.lock].append(record)
+            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        waiting = (r.written_at for of_key in keys.values() for r in of_key if r.written_at is not None)
+        batch = Batch(consumer, ends, min(waiting, default=None))
+        self._under_way += sum(map(len, keys.values()))
+        batch.keys = [self._in_turn(key, self._in_order(key, of_key)) for key, of_key in keys.items()]
+        self._batches.append(batch)
+        settling = self._settling[batch] = asyncio.create_task(self._settle(batch))
+        return settling
+
+    def _in_turn(self, key: Key, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Do the work as soon as all is done that the key had to do before."""
+        task = self._tails[key] = asyncio.create_task(self._after(self._tails.get(key), key, work))
+        return task
+
+    async def _after(self, before: "asyncio.Task[Any] | None", key: Key, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            return await work
+        finally:
+            work.close()
+            if self._tails.get(key) is asyncio.current_task():
+                del self._tails[key]
+            self._room.set()
+
+    async def _settle(self, batch: Batch) -> None:
+        """Wait for the batch, and commit what is done: the first ones first, and nothing before them."""
+        try:
+            if batch.keys:
+                await asyncio.wait(batch.keys)
+            batch.done = True
+            async with self._committing:
+                done: list[Batch] = []
+                while self._batches and self._batches[0].done:
+                    done.append(self._batches.popleft())
+                if done:
+                    await self._commit(done)
+        finally:
+            del self._settling[batch]
+
+    async def _commit(self, done: Sequence[Batch]) -> None:
+        """Commit batches. What is not committed comes again and is ignored; who never can starts anew."""
+        consumer, ends = done[-1].consumer, {at: end for batch in done for at, end in batch.ends.items()}
+        if consumer is None:
+            return
         crashpoint.reached("before-commit")
         try:
-            await message.ack()
+            ours = consumer.assignment()
+            if ends := {at: end for at, end in ends.items() if at in ours}:
+                await consumer.commit(ends)
             self._uncommitted = 0
-            self._metrics.batches.inc()
-        except KafkaError as exc:
+            self._metrics.batches.inc(len(done))
+        except Exception as exc:  # noqa: BLE001 - nobody waits for this: it is told, and counted
             self._uncommitted += 1
             log.warning("lane.uncommitted", group=self.group, error=repr(exc))
 
+    async def _finished(self, within: float) -> bool:
+        """Wait until what is under way now is done and committed; whether it was."""
+        tasks = [*self._tails.values(), *self._settling.values()]
+        return not tasks or not (await asyncio.wait(tasks, timeout=within))[1]
+
     # -- handling ----------------------------------------------------------------------------------------
 
-    async def handle(self, records: Iterable[Record]) -> bool:
-        """Handle a batch; false when it must come again because our infrastructure is away."""
-        keys: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        for record in records:
-            keys[record.topic, record.lock].append(record)
-        waiting = (r.written_at for of_key in keys.values() for r in of_key if r.written_at is not None)
-        self._oldest = min(waiting, default=None)
-        results: list[BaseException | None] = []
-        try:
-            for topic in sorted({topic for topic, _ in keys} - self._standing.keys()):
-                self._standing[topic] = await self._parked.locks(topic)
-            results = await asyncio.gather(*map(self._in_order, keys.values()), return_exceptions=True)
-        except Exception as exc:  # noqa: BLE001 - told below; a batch that is let go here would be lost
-            results = [exc]
-        self._oldest = None
-        failures = [r for r in results if isinstance(r, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, HOLD_ON):  # parking itself failed: hold as well, and say so loudly
-                log.error("lane.broken", group=self.group, exc_info=failure)
-        self.held = f"held: {failures[0]!r}" if failures else None
-        if failures:
-            self._metrics.held.inc()
-            log.warning("lane.held", group=self.group, error=repr(failures[0]))
-        return not failures
+    async def handle(self, records: Iterable[Record]) -> None:
+        """Handle records to their end, however long our infrastructure is away."""
+        await self._begin(records)
 
-    async def _in_order(self, records: list[Record]) -> None:
-        async with self._slots:
-            for record in records:
-                if await self._stands(record):
-                    await self._park(record, None)
-                    continue
-                try:
-                    await self._one(record)
-                except HOLD_ON:
-                    raise
-                except Exception as exc:  # noqa: BLE001 - whatever a handler raises parks its key, with the reason
-                    await self._park(record, exc)
+    async def _in_order(self, key: Key, records: Sequence[Record]) -> None:
+        try:
+            async with self._slots:
+                for record in records:
+                    while (fault := await self._tried(record)) is not None:
+                        self._hold(key, fault)
+                        await asyncio.sleep(self._pause)
+                    self._held.pop(key, None)
+        finally:
+            self._under_way -= len(records)
+
+    def _hold(self, key: Key, fault: Exception) -> None:
+        if not isinstance(fault, HOLD_ON):  # parking itself failed: hold as well, and say so loudly
+            log.error("lane.broken", group=self.group, exc_info=fault)
+        if not self._held:
+            log.warning("lane.held", group=self.group, error=repr(fault))
+        if key not in self._held:
+            self._metrics.held.inc()
+        self._held[key] = f"held: {fault!r}"
+
+    async def _tried(self, record: Record) -> Exception | None:
+        """Handle the record or park it; where neither can be done now, why."""
+        try:
+            if await self._stands(record):
+                await self._park(record, None)
+                return None
+            try:
+                await self._one(record)
+            except HOLD_ON:
+                raise
+            except Exception as exc:  # noqa: BLE001 - whatever a handler raises parks its key, with the reason
+                await self._park(record, exc)
+        except Exception as exc:  # noqa: BLE001 - a record that is let go here would be lost
+            return exc
+        return None
 
     async def _stands(self, record: Record) -> bool:
         """Whether the record's key is parked. Only keys known to stand still are looked up."""
         standing = self._standing.get(record.topic)
-        if standing is not None and record.lock not in standing:
+        if standing is None:
+            standing = await self._look_up(record.topic)
+        if record.lock not in standing:
             return False
         if await self._parked.stands(record.topic, record.lock):
             return self._wanted(record)
-        if standing is not None:
-            standing.discard(record.lock)
+        standing.discard(record.lock)
         return False
+
+    async def _look_up(self, topic: str) -> set[str]:
+        async with self._looking:  # what is parked while we look must not be missed
+            if topic not in self._standing:
+                self._standing[topic] = await self._parked.locks(topic)
+            return self._standing[topic]
 
     def _wanted(self, record: Record) -> bool:
         """Whether a record behind a parked one would concern us: what we cannot judge does."""
@@ -293,9 +410,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             return True
 
     async def _park(self, record: Record, error: Exception | None) -> None:
-        await self._parked.park(record, error)
-        if (standing := self._standing.get(record.topic)) is not None:
-            standing.add(record.lock)
+        async with self._looking:
+            await self._parked.park(record, error)
+            if (standing := self._standing.get(record.topic)) is not None:
+                standing.add(record.lock)
         self._metrics.parked.inc()
         log.warning(
             "lane.parked",
@@ -335,8 +453,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         handled = 0
         for topic, lock, partition in await self._parked.releasing():
             if self._owns(topic, partition):
-                async with self._turn:
-                    handled += await self._release(topic, lock)
+                handled += await self._in_turn((topic, lock), self._release(topic, lock))
         return handled
 
     def _owns(self, topic: str, partition: int) -> bool:

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class LaneMetrics:
-    """Events handled, by type and time taken; records parked; batches held."""
+    """Events handled, by type and time taken; records parked; keys held."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
@@ -18,7 +18,7 @@ class LaneMetrics:
         self.batches = Counter("tongban_batches_total", "Batches handled and committed", registry=registry)
         self.parked = Counter("tongban_records_parked_total", "Records that were parked", registry=registry)
         self.held = Counter(
-            "tongban_batches_held_total", "Batches held while store or broker were away", registry=registry
+            "tongban_keys_held_total", "Times a key was held while store or broker were away", registry=registry
         )
 
     def took(self, type_: str, seconds: float) -> None:

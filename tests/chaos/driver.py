@@ -85,13 +85,13 @@ class Driver:
         due = time.monotonic()
         async with asyncio.TaskGroup() as applications:
             while self.rate >= 0:
-                if self.rate == 0:
+                if (rate := self.rate) == 0:
                     due = time.monotonic()
                     await asyncio.sleep(0.05)
                     continue
                 await self._slots.acquire()
                 applications.create_task(self.apply(str(uuid.uuid4())))
-                due += 1 / self.rate
+                due += 1 / rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def apply(self, key: str) -> None:

@@ -35,7 +35,7 @@ def rows() -> Iterator[Row]:
     session = default(ServiceSettings, "kafka_session_seconds")
     yield (
         "two change one document at once", f"at once, up to {_s(repository.PAUSE_SECONDS)} later, doubling",
-        f"{repository.ATTEMPTS} attempts", "HTTP: 503; an event: its partition is held",
+        f"{repository.ATTEMPTS} attempts", "HTTP: 503; an event: its key is held",
     )  # fmt: skip
     yield (
         "the store is away, for a request", f"the caller, after `Retry-After: {problems.RETRY_AFTER_S}`",
@@ -51,7 +51,7 @@ def rows() -> Iterator[Row]:
         "the store is away, for an event",
         f"every {_s(lane.HOLD_SECONDS)}",
         "for ever",
-        "the partition is held, nothing is parked",
+        "its key is held, nothing is parked",
     )
     yield "an event cannot be handled", "when a person says so", "for ever", "its key is parked, the others go on"
     yield (

@@ -97,11 +97,11 @@ class Consumer:
         """Poll and handle, for ever."""
         while True:
             await self.process.gate("poll")
+            self._told()
             if self.generation != self.bus.generation:
                 await self._rejoin()
             if records := self._fetched():
-                await self.lane._consume(Batch(records, self))
-                self._told()
+                await self.lane._consume(Fetched(records, self))
             else:
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -112,11 +112,29 @@ class Consumer:
         self.generation = self.bus.generation
         self.positions = {at: self.bus.committed[at] for at in READ if self.bus.owner[at] is self.process}
         await self.lane.on_partitions_assigned(set(self.positions))
-        self._told()
 
     def _told(self) -> None:
-        if self.generation == self.bus.generation:
+        """All that was fetched is handled. (Who has nothing under way has handled what he fetched.)"""
+        if self.generation == self.bus.generation and not self.lane._batches:
             self.bus.read |= self.positions
+
+    # -- what the lane asks for --------------------------------------------------------------------------
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.positions)
+
+    async def commit(self, upto: dict[TopicPartition, int]) -> None:
+        generation = self.generation
+        await self.process.gate(f"commit {_told(upto)}")
+        trouble, self.bus.trouble = self.bus.trouble, None
+        if generation != self.bus.generation:
+            raise CommitFailedError("the group has gone on without this member")
+        if trouble == "refused":
+            raise RequestTimedOutError
+        self.bus.committed |= upto
+        await self.process.gate("commit is done")
+        if trouble in ("answer lost", "lands late"):
+            raise RequestTimedOutError
 
     def _fetched(self) -> list[Record]:
         records: list[Record] = []
@@ -128,31 +146,11 @@ class Consumer:
 
 
 @dataclass
-class Batch:
-    """What FastStream hands to the lane. It commits the positions of all partitions, and gives all of them back."""
+class Fetched:
+    """What FastStream hands to the lane."""
 
     raw_message: list[Record]
     consumer: Consumer
-
-    async def ack(self) -> None:
-        consumer, bus = self.consumer, self.consumer.bus
-        upto = dict(consumer.positions)
-        await consumer.process.gate(f"commit {_told(upto)}")
-        trouble, bus.trouble = bus.trouble, None
-        if consumer.generation != bus.generation:
-            raise CommitFailedError("the group has gone on without this member")
-        if trouble == "refused":
-            raise RequestTimedOutError
-        bus.committed |= upto
-        await consumer.process.gate("commit is done")
-        if trouble in ("answer lost", "lands late"):
-            raise RequestTimedOutError
-
-    async def nack(self) -> None:
-        for record in reversed(self.raw_message):
-            at = TopicPartition(record.topic, record.partition)
-            if at in self.consumer.positions:
-                self.consumer.positions[at] = record.offset
 
 
 def _told(positions: dict[TopicPartition, int]) -> str:

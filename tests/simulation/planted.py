@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from services.notifications.messages.domain import Message
-from shared.messaging.lane import Lane
+from shared.messaging.lane import Batch, Lane
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
 from shared.store.collection import Document, Filter, Unavailable
@@ -22,6 +22,7 @@ from tests.simulation.store import StoreCollection
 
 LETTERS_GO_OUT = ("go_on", "file", "time_passes", "seem_dead")
 WRITES_ARE_REPEATED = ("go_on", "answer", "remind", "trouble_store")
+READERS_DIE = ("go_on", "time_passes", "answer", "kill")
 KEYS_ARE_PARKED = ("go_on", "time_passes", "answer", "poison", "release")
 
 
@@ -107,29 +108,40 @@ def no_version_filter() -> Iterator[None]:
         yield
 
 
-@_mistake("all done", "done in order, once", "nothing forgotten")
+@_mistake("all done", "done in order, once", "nothing forgotten", among=READERS_DIE)
 def commit_before_effect() -> Iterator[None]:
     """The batch is committed, and handled then: who dies between has swallowed it."""
-    consume = Lane._consume
+    settle = Lane._settle
 
-    async def hasty(self: Lane, message: Any) -> None:
-        await self._commit(message)
-        await consume(self, message)
+    async def hasty(self: Lane, batch: Batch) -> None:
+        await self._commit([batch])
+        await settle(self, batch)
 
-    with patch.object(Lane, "_consume", hasty):
+    with patch.object(Lane, "_settle", hasty):
+        yield
+
+
+@_mistake("done in order, once", among=("go_on", "time_passes", "answer", "trouble_store"))
+def batches_overtake() -> Iterator[None]:
+    """A key's records in one batch do not wait for those in the batch before."""
+    after = Lane._after
+
+    async def at_once(self: Lane, _: Any, *what: Any) -> Any:
+        return await after(self, None, *what)
+
+    with patch.object(Lane, "_after", at_once):
         yield
 
 
 @_mistake("all done", "done in order, once", "nothing forgotten")
 def commit_without_store() -> Iterator[None]:
-    """The store is away, and the batch is committed all the same."""
-    handle = Lane.handle
+    """The store is away, and the record counts as handled all the same."""
+    tried = Lane._tried
 
-    async def careless(self: Lane, records: Any) -> bool:
-        await handle(self, records)
-        return True
+    async def careless(self: Lane, record: Any) -> None:
+        await tried(self, record)
 
-    with patch.object(Lane, "handle", careless):
+    with patch.object(Lane, "_tried", careless):
         yield
 
 

@@ -165,6 +165,16 @@ def _full_service(scene: Scene, disk: Disk) -> None:
 
 
 def _upload(scene: Scene) -> httpx.Response:
+    """The first answer that is not about something else: the city may still be overloaded with what waited before."""
+
+    def answered() -> httpx.Response | None:
+        answer = _uploaded_once(scene)
+        return None if answer.is_error and answer.json().get("code") == "overloaded" else answer
+
+    return until(answered, within=60, what="an upload is answered")
+
+
+def _uploaded_once(scene: Scene) -> httpx.Response:
     """A file as big as a photograph, new each time."""
     content = PDF + uuid.UUID(int=scene.dice.getrandbits(128)).bytes * 30_000
     person = next(one for one in scene.city.people if one["login"] == "li.na")

@@ -15,12 +15,12 @@ def killed_and_frozen(scene: Scene) -> None:
     for _ in range(2):
         scene.kill("kafka")
         scene.load.acknowledged_after(time.time())
-        scene.go_on(2 if scene.brief else 8)
+        scene.go_on(2 if scene.brief else 4)
     for seconds in (5,) if scene.brief else (5, scene.dice.randint(10, 30), 60):
         with scene.city.frozen("kafka"):
             scene.go_on(seconds)
         scene.load.acknowledged_after(time.time())
-        scene.go_on(2 if scene.brief else 15)
+        scene.go_on(2 if scene.brief else 5)
 
 
 def data_lost(scene: Scene) -> None:

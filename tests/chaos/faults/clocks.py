@@ -52,7 +52,7 @@ def _jump(scene: Scene, service: str, clock: Path, pid: int, who: str) -> None:
         for jump in JUMPS:
             scene.city.harms.append(Harm(f"clock {jump:+d} s", service, time.time(), pid, back_at=time.time()))
             clock.write_text(f"{jump:+d}\n")
-            until = time.monotonic() + (2 if scene.brief else 4)
+            until = time.monotonic() + 2
             while time.monotonic() < until:
                 watch.look()
                 time.sleep(0.02)

@@ -125,7 +125,7 @@ def consumer_broker(settings: ServiceSettings) -> KafkaBroker:
         allow_auto_create_topics=False,
         apply_types=False,
         parser=_unread,
-        graceful_timeout=8.0,
+        graceful_timeout=1.0,
         metadata_max_age_ms=30_000,
         retry_backoff_ms=200,
         logger=log,

@@ -49,7 +49,7 @@ ROOM = WIDTH // 2
 """The next batch is fetched when no more keys than this are under way: the slots stay full, and batches large."""
 UNDER_WAY = 2 * BATCH
 """Records that are begun and not done, at most, and a batch: one key may have many of them."""
-FINISH_SECONDS = 8.0
+FINISH_SECONDS = 4.0
 """What is under way may take so long when the lane stops."""
 REVOKE_WAIT = 20.0
 REBALANCE_MS = 30_000

@@ -88,6 +88,8 @@ def _identify(service: str) -> Processor:
         event.pop("color_message", None)  # uvicorn's second copy of its message, for terminals
         if (traceparent := telemetry.bound()) is not None:
             event["trace"] = telemetry.trace_id(traceparent)
+        for name, value in telemetry.about().items():
+            event.setdefault(name, value)
         return event
 
     return add

@@ -5,7 +5,7 @@ A trace id ties together the request, the journal entries it caused, and every e
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 _SHAPE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_about: ContextVar[Callable[[], Mapping[str, str]] | None] = ContextVar("about", default=None)
 
 
 def new() -> str:
@@ -49,6 +50,17 @@ def bind(traceparent: str | None) -> Iterator[str]:
         yield used
     finally:
         _current.reset(token)
+
+
+def begin(traceparent: str | None, about: Callable[[], Mapping[str, str]]) -> None:
+    """This task works in a trace at something from now on; `about` is asked when a line is logged, and only then."""
+    _current.set(traceparent if traceparent and _SHAPE.fullmatch(traceparent) else new())
+    _about.set(about)
+
+
+def about() -> Mapping[str, str]:
+    """What this task works at, for its log lines."""
+    return {} if (told := _about.get()) is None else told()
 
 
 def bound() -> str | None:

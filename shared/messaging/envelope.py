@@ -69,6 +69,10 @@ class Head:
     sequence: int | None
     trace: str | None
 
+    def told(self) -> dict[str, str]:
+        """What a log line says of the event."""
+        return {"event_id": told_id(self.id), "event_type": self.type, "subject": told_id(self.subject)}
+
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[E]):

@@ -7,6 +7,7 @@ key; the other keys go on. While the store or the broker is away keys are held: 
 """
 
 import asyncio
+import itertools
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence, Set
@@ -19,11 +20,10 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from shared import crashpoint, telemetry
 from shared.contracts.registry import EventModel, stem
-from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head, told_id
+from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import Parked
 from shared.store.collection import Unavailable
@@ -110,7 +110,8 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._standing: dict[str, set[str]] = {}
         self._looking = asyncio.Lock()
         self._slots = asyncio.Semaphore(WIDTH)
-        self._tails: dict[Key, asyncio.Task[Any]] = {}
+        self._tails: dict[Key, tuple[int, asyncio.Task[Any]]] = {}
+        self._turns = itertools.count()
         self._batches: deque[Batch] = deque()
         self._settling: dict[Batch, asyncio.Task[None]] = {}
         self._committing = asyncio.Lock()
@@ -173,7 +174,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         if broker is not None:
             await broker.stop()
         keys = [task for batch in self._batches for task in batch.keys]
-        given_up = {*keys, *self._tails.values(), *self._settling.values()}
+        given_up = {*keys, *self._ends()}
         for task in given_up:
             task.cancel()
         if given_up:
@@ -292,17 +293,19 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     def _in_turn(self, key: Key, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Do the work as soon as all is done that the key had to do before."""
-        task = self._tails[key] = asyncio.create_task(self._after(self._tails.get(key), key, work))
+        turn, before = next(self._turns), self._tails.get(key)
+        task = asyncio.create_task(self._after(before and before[1], key, turn, work))
+        self._tails[key] = turn, task
         return task
 
-    async def _after(self, before: "asyncio.Task[Any] | None", key: Key, work: Coroutine[Any, Any, T]) -> T:
+    async def _after(self, before: "asyncio.Task[Any] | None", key: Key, turn: int, work: Coroutine[Any, Any, T]) -> T:
         try:
             if before is not None:
                 await asyncio.wait([before])
             return await work
         finally:
             work.close()
-            if self._tails.get(key) is asyncio.current_task():
+            if self._tails[key][0] == turn:
                 del self._tails[key]
             self._room.set()
 
@@ -337,9 +340,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             self._uncommitted += 1
             log.warning("lane.uncommitted", group=self.group, error=repr(exc))
 
+    def _ends(self) -> list["asyncio.Task[Any]"]:
+        """The tasks with which all ends that is under way now."""
+        return [*(task for _, task in self._tails.values()), *self._settling.values()]
+
     async def _finished(self, within: float) -> bool:
         """Wait until what is under way now is done and committed; whether it was."""
-        tasks = [*self._tails.values(), *self._settling.values()]
+        tasks = self._ends()
         return not tasks or not (await asyncio.wait(tasks, timeout=within))[1]
 
     # -- handling ----------------------------------------------------------------------------------------
@@ -435,15 +442,12 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         await self._apply(handler, head, read(record, head, model))
 
     async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
-        # Bound and timed by hand: the context managers for it cost more than all else that happens to an event here.
-        bound = bind_contextvars(event_id=told_id(head.id), event_type=head.type, subject=told_id(head.subject))
+        telemetry.begin(head.trace, head.told)  # until this key's next event: each key has a task, each task its own
         began = time.perf_counter()
         try:
-            with telemetry.bind(head.trace):
-                await handler(event)
+            await handler(event)
         finally:
             self._metrics.took(head.type, time.perf_counter() - began)
-            reset_contextvars(**bound)
         crashpoint.reached("after-effect")
 
     # -- releasing parked keys ---------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """`make bench`: all benches one after the other, or those named in ONLY; results go to docs/performance.md."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
+import uvloop
 from rich.console import Console
 
 from deploy.local.settings import ROOT
@@ -50,7 +50,7 @@ def main() -> int:
         told = import_module(f"tests.bench.{BENCHES[name]}").__doc__ or ""
         console.print(f"[bold]{name}[/] {told.splitlines()[0]}")
         try:
-            result = asyncio.run(_measure(name, console))
+            result = uvloop.run(_measure(name, console))
         except Exception:  # noqa: BLE001 - shown, and the other benches still run
             console.print_exception()
             broken = True

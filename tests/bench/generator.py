@@ -16,6 +16,8 @@ import time
 from collections import deque
 from typing import Any
 
+import uvloop
+
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 RETRY = re.compile(rb"\r\nretry-after: *([^\r]+)", re.IGNORECASE)
 MADE = re.compile(rb'"case":"([^"]+)","number":"(\d+)"')
@@ -179,4 +181,4 @@ async def run(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(run(json.load(sys.stdin))), sys.stdout)
+    json.dump(uvloop.run(run(json.load(sys.stdin))), sys.stdout)

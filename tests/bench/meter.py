@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-PACKAGES = ("aiokafka", "fastapi", "faststream", "motor", "pydantic", "pymongo", "uvicorn")
+PACKAGES = ("aiokafka", "fastapi", "faststream", "httptools", "motor", "pydantic", "pymongo", "uvicorn", "uvloop")
 
 
 def machine() -> dict[str, str]:

@@ -9,6 +9,7 @@ from email.header import Header
 from email.utils import format_datetime
 from typing import Any
 
+import uvloop
 from jinja2 import Environment, Template
 from pymongo import IndexModel
 from pymongo.errors import BulkWriteError
@@ -176,4 +177,4 @@ def _dated(text: str | None, language: str) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(Notifications().run())
+    uvloop.run(Notifications().run())

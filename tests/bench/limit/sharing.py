@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import uvloop
 from pymongo import IndexModel
 from pymongo.errors import BulkWriteError
 
@@ -149,4 +150,4 @@ def _digest(data: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(Sharing().run())
+    uvloop.run(Sharing().run())

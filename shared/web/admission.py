@@ -3,8 +3,8 @@
 Refused is what would make too many at once, and, where it would bring new work, while what was accepted before waits
 too long. A request counts while it is worked on: not while its body is still coming, nor while its answer goes out.
 
-How many are too many depends on the machine and its other work, so it is learnt: each answer that took too long makes
-it a little fewer, each quick one while all places are taken a little more, up to the limit.
+How many are too many depends on the machine and its other work, so it is learnt: answers that take too long make it
+fewer, each quick one while all places are taken a little more, up to the limit.
 """
 
 import random
@@ -25,7 +25,8 @@ TELL_SECONDS = 5.0
 LONG_SECONDS = 0.5
 """An answer that took longer took too long."""
 FEWEST = 4.0
-FEWER = 0.95
+FEWER = 0.8
+"""Once in `LONG_SECONDS` at most: who waited for one and the same hiccup does not tell of it thirty times."""
 SHED = "tongban.shed"
 """Key of the scope of a request that was refused here."""
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ class Admission:
         self._working = 0
         self.places = float(limit)
         """So many may be worked on at once just now."""
-        self._told = float("-inf")
+        self._told = self._fewer_at = float("-inf")
         self._refused: Counter | None = None
 
     def around(self, app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
@@ -92,7 +93,7 @@ class Admission:
         def end() -> None:
             nonlocal since
             if since is not None:
-                self._learn(time.monotonic() - since)
+                self._learn((now := time.monotonic()) - since, now)
                 since = None
                 self._working -= 1
 
@@ -113,8 +114,10 @@ class Admission:
         finally:
             end()
 
-    def _learn(self, took: float) -> None:
+    def _learn(self, took: float, now: float) -> None:
         if took > LONG_SECONDS:
-            self.places = max(min(FEWEST, self._limit), self.places * FEWER)
+            if now - self._fewer_at > LONG_SECONDS:
+                self._fewer_at = now
+                self.places = max(min(FEWEST, self._limit), self.places * FEWER)
         elif self._working >= int(self.places):
             self.places = min(self._limit, self.places + 1 / self.places)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from shared.settings import SettingsError, load
 from shared.testing.waiting import eventually
-from shared.web.admission import Admission
+from shared.web.admission import FEWER, Admission
 from shared.web.app import ServiceApp
 from tests.unit.shared.test_settings import GOOD, WaterworksSettings
 from tests.unit.shared.web.conftest import Crowd
@@ -190,7 +191,7 @@ async def _no_body() -> Message:
 async def test_slow_answers_make_fewer_places_and_quick_ones_under_load_more(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = Admission(8)
     monkeypatch.setattr("shared.web.admission.LONG_SECONDS", -1.0)
-    await _answered(admission, 3)
+    await _answered(admission, 1)
     assert 6 < admission.places < 8
     await _answered(admission, 100)
     assert admission.places == 4, "never fewer"
@@ -199,3 +200,16 @@ async def test_slow_answers_make_fewer_places_and_quick_ones_under_load_more(mon
     assert admission.places == 4, "one at a time says nothing about four"
     await _answered(admission, 100, at_once=4)
     assert 4 < admission.places <= 8
+
+
+async def test_one_hiccup_is_one_reason_to_take_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the bench: one of half a second, of thirty requests at once, left four places of sixty-four."""
+    admission, passed = Admission(64), iter(range(1000))
+    now = 0.0
+
+    def monotonic() -> float:  # the first thirty readings are those of the requests' begin
+        return now if next(passed) < 30 else now + 0.6
+
+    monkeypatch.setattr("shared.web.admission.time", SimpleNamespace(monotonic=monotonic))
+    await _answered(admission, 1, at_once=30)
+    assert admission.places == 64 * FEWER

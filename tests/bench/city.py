@@ -8,11 +8,14 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from functools import cached_property
 
 from deploy.local.city import City
 from deploy.local.client import Person
+from deploy.local.programs import Program
 from deploy.local.report import SilentReport
-from deploy.local.settings import ROOT, Settings
+from deploy.local.settings import ROOT, SERVICES, Settings
 from tests.bench.load import Target
 from tests.bench.mails import Mails
 from tests.bench.meter import Meter
@@ -48,10 +51,22 @@ def private_settings(purpose: str) -> Settings:
     return Settings.model_validate(own | free_ports(*PORTS))
 
 
+class _OpenGates(City):
+    """A city that refuses nothing. How much it can do at most is asked here; what it does when more comes, in B7."""
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        gates = {"TONGBAN_HTTP_IN_PROGRESS": "10000", "TONGBAN_HTTP_BEHIND_SECONDS": "3600"}
+        return [
+            replace(program, environment={**program.environment, **gates}) if program.name in SERVICES else program
+            for program in super().programs
+        ]
+
+
 @contextmanager
-def private_city(purpose: str, *, only_platform: bool = False) -> Iterator[City]:
+def private_city(purpose: str, *, only_platform: bool = False, open_gates: bool = False) -> Iterator[City]:
     """The city runs inside and is gone afterwards, unless TONGBAN_KEEP is set to look at its logs."""
-    city = City(private_settings(purpose))
+    city = (_OpenGates if open_gates else City)(private_settings(purpose))
     try:
         city.up(SilentReport(), only_platform=only_platform)
         yield city
@@ -93,9 +108,9 @@ class BenchCity(RunningCity):
 
 
 @asynccontextmanager
-async def bench_city(purpose: str) -> AsyncIterator[BenchCity]:
+async def bench_city(purpose: str, *, open_gates: bool = False) -> AsyncIterator[BenchCity]:
     """A whole private city; starting and stopping it blocks, so it happens beside the loop."""
-    held = private_city(purpose)
+    held = private_city(purpose, open_gates=open_gates)
     city = await asyncio.to_thread(held.__enter__)
     try:
         yield BenchCity(city)

@@ -16,7 +16,7 @@ STEADY_SECONDS = 15.0
 
 async def measure(console: Console) -> Result:
     """Interleaved bursts of both for the most a second, then each at half of its own most."""
-    async with bench_city("b2") as city, limit_pipeline(city) as limit:
+    async with bench_city("b2", open_gates=True) as city, limit_pipeline(city) as limit:
         found = Comparison({"ours": city, "limit": limit}, _Burst(city), _Steady(city), console)
         await found.warm_up()
         await found.most(PAIRS)

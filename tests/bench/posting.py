@@ -18,7 +18,7 @@ WARM_UP = 400
 async def measure(console: Console) -> Result:
     """Interleaved bursts of both for the most a second, then each at half of its own most."""
     behind = tuple(name for name in PROGRAMS if name != "limit-intake")
-    async with bench_city("b1") as city, limit_pipeline(city, without=behind) as limit:
+    async with bench_city("b1", open_gates=True) as city, limit_pipeline(city, without=behind) as limit:
         city.stop(BEHIND_INTAKE)
         return await _told(Comparison({"ours": city, "limit": limit}, _burst, _steady, console))
 

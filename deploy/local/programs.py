@@ -99,7 +99,7 @@ def of_city(platform: Platform) -> list[Program]:
         programs.insert(1, Program("store", "platform", tuple(line), {}, "store"))
         if not platform.store.is_mongod:
             port = {"TONGBAN_STORE_PORT": str(settings.store_port)}
-            programs.insert(2, Program("watch", "platform", _python("-m", "deploy.local.watch"), port))
+            programs.insert(2, Program("store-watch", "platform", _python("-m", "deploy.local.watch"), port))
     for service in SERVICES:
         environment = service_environment(platform, service)
         programs.append(Program(service, "services", _python("-m", f"services.{service}"), environment, service))

@@ -5,7 +5,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,10 @@ class Disk:
 
 
 @contextmanager
-def small_disk(scene: Scene, folder: Path, program: str | None, spare: int) -> Iterator[Disk]:
+def small_disk(scene: Scene, folder: Path, program: str, spare: int) -> Iterator[Disk]:
     """What is in the folder lies on a disk with `spare` MiB of room inside. The program is stopped for the moves."""
     aside = folder.with_name(f"{folder.name}.aside")
-    with scene.city.stopped(program) if program else nullcontext():
+    with scene.city.stopped(program):
         used = int(_run("du", "-sm", str(folder)).split()[0])
         folder.rename(aside)
         folder.mkdir(mode=0o700)
@@ -64,7 +64,7 @@ def small_disk(scene: Scene, folder: Path, program: str | None, spare: int) -> I
         yield Disk(folder)
     finally:
         Disk(folder).make_room()
-        with scene.city.stopped(program) if program else nullcontext():
+        with scene.city.stopped(program):
             shutil.rmtree(aside)
             _run("cp", "-a", "--sparse=always", str(folder), str(aside))
             _run("umount", str(folder))
@@ -88,8 +88,10 @@ def full(scene: Scene) -> None:
             scene.city.whole()
             _full_broker(scene, disk)
         scene.city.whole()
-        with small_disk(scene, state / "files", None, 1) as disk:
+        with small_disk(scene, state / "files", "intake", 1) as disk:
+            scene.city.whole()
             _full_service(scene, disk)
+        scene.city.whole()
     except NoMount as exc:
         scene.note(f"skipped: this machine lets us mount no small disk ({exc})")
 

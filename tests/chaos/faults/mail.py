@@ -85,7 +85,7 @@ def _do(loop: asyncio.AbstractEventLoop, what: Any) -> None:
 
 def each_mood(scene: Scene) -> None:
     """A while in each mood; then all is well again, and the checker sees that every mail came."""
-    seconds = 3 if scene.brief else 6
+    seconds = 3 if scene.brief else 4
     with moody(scene) as (server, loop):
         _do(loop, server.down())
         scene.go_on(seconds)

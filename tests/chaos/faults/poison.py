@@ -13,7 +13,7 @@ from tests.chaos.scene import Fault, Scene
 from tests.city.poison import JUDGED_BY_ALL, POISON, READ, READERS, headers
 from tests.city.running import until
 
-PAIRS = 3
+PAIRS = 2
 WINDOW_SECONDS = 10.0
 SHARE = 0.01
 LOGS = [type_ for type_, (topic, _, _) in READ.items() if topic.endswith((".events", ".out", ".to.intake"))]

@@ -18,7 +18,7 @@ def thawed_after_the_take_over(scene: Scene) -> None:
     late_mails = late_records = 0
     with ExitStack() as replicas:
         urls = {service: replicas.enter_context(scene.city.replica(service)).url for service in SERVICES}
-        for _ in range(1 if scene.brief else 3):
+        for _ in range(1 if scene.brief else 2):
             scene.load.through(scene.city.urls["intake"])
             scene.pause(1.0, 3.0)
             ends = ends_of_topics(scene.city.bootstrap)

@@ -96,8 +96,7 @@ class ChaosCity(RunningCity):
         for harm in waiting:
             pid = pids.get(harm.victim)
             if pid is not None and pid != harm.pid:
-                with suppress(psutil.NoSuchProcess):  # it was killed again meanwhile; the one after it counts
-                    harm.back_at = psutil.Process(pid).create_time()
+                harm.back_at = time.time()  # not the time of its making: the system tells that by a second or so
 
     def returned(self, harm: Harm, within: float = 60.0) -> float:
         """Wait for the next process of the harmed program; when it began."""

@@ -81,7 +81,7 @@ def unordered_relay() -> Iterator[None]:
         yield
 
 
-@_mistake("all told", "told in order")
+@_mistake("all told", "told in order", among=("go_on", "file", "answer", "trouble_broker"))
 def refused_is_sent() -> Iterator[None]:
     """The producer is asked, and nobody looks at the broker's answer."""
     publish = Outlet.publish

@@ -1,6 +1,6 @@
 """The kernel under simulation: any interleaving of steps, deaths, zombies, duplicates, refusals and outages.
 
-The test run takes the same hundred and fifty histories each time; `make simulation` takes 10,000 others (`EXAMPLES=…`
+The test run takes the same hundred histories each time; `make simulation` takes 10,000 others (`EXAMPLES=…`
 for another number). A history that fails is printed step by step, as short as hypothesis can make it.
 """
 
@@ -16,7 +16,7 @@ FIND = settings(SETTINGS, max_examples=1000, phases=[Phase.generate], derandomiz
 
 
 def test_whatever_happens_everything_is_done_once_and_in_order() -> None:
-    run_state_machine_as_test(Kernel, settings=settings(SETTINGS, max_examples=150, derandomize=True))
+    run_state_machine_as_test(Kernel, settings=settings(SETTINGS, max_examples=100, derandomize=True))
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)

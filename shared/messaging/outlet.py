@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.protocol.metadata import MetadataRequest
 
 log = structlog.get_logger("outlet")
@@ -33,8 +33,13 @@ class KafkaOutlet:
         self._producer: AIOKafkaProducer | None = None
 
     async def rebuild(self) -> str:
-        """Connect, or connect anew; the cluster's id. Raises what Kafka raises when it is away."""
-        await self.stop()
+        """Connect, or connect anew; the cluster's id. Raises what Kafka raises when it is away.
+
+        What the producer before still holds fails at once: flushing one that is stuck would only cost time.
+        """
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await _end(producer)
         producer = AIOKafkaProducer(**self._options() | OPTIONS)
         try:
             await producer.start()
@@ -81,4 +86,5 @@ async def _end(producer: AIOKafkaProducer) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(END_SECONDS):  # a second cancellation, for the sender waits for what is on its way
             await producer._sender.close()
+    producer._message_accumulator.fail_all(ProducerClosed())
     await producer.client.close()

@@ -34,6 +34,7 @@ JOURNAL_LIMIT = 1000
 CARRY_SECONDS = 0.5
 REST_SECONDS = 2.0
 LONGEST_REST_SECONDS = 60.0
+DRAIN_SECONDS = 2.0
 STOP_SECONDS = 3.0
 
 
@@ -148,7 +149,7 @@ class Relay:
 
     async def _sweep(self, repositories: Sequence[Repository[Any]]) -> int:
         self._nudged.difference_update(repository.collection.name for repository in repositories)
-        if self._broken and not self._flying and not await self._mended():
+        if self._broken and not await self._mended():
             return 0
         await self._recognise()
         confirmed = 0
@@ -163,7 +164,12 @@ class Relay:
         return confirmed
 
     async def _mended(self) -> bool:
-        """Start the producer anew after a failure, before anything else is published."""
+        """Start the producer anew after a failure, before anything else is published.
+
+        What is still on its way has a moment to land. Some of it never does: it is what is stuck behind the failure.
+        """
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=DRAIN_SECONDS)
         try:
             self.connected(await self._outlet.rebuild())
         except Exception as exc:  # noqa: BLE001 - the broker is away; the next round tries again
@@ -200,15 +206,16 @@ class Relay:
         self._resting = {at: until for at, until in self._resting.items() if until > now}
         found = await self._pending(collection)
         self._metrics.waiting.labels(collection.name).set(len(found) + len(self._backlog[collection.name]))
-        launched = [
-            self._launch(at, repository, document)
+        ready = [
+            (at, document)
             for document in found
             if (at := (collection.name, str(document["_id"]))) not in self._flying and at not in self._resting
         ]
-        if launched:
-            _, late = await asyncio.wait(launched, timeout=CARRY_SECONDS)
-            for task in late:
-                task.add_done_callback(lambda _: self.nudge(collection.name))
+        suspects = sorted((one for one in ready if one[0] in self._failures), key=lambda one: self._failures[one[0]])
+        for together in ([one for one in ready if one[0] not in self._failures], suspects[:1]):
+            await self._fly(repository, together)
+        if suspects[1:]:
+            self.nudge(collection.name)
         landed = [at for at, task in self._flying.items() if at[0] == collection.name and task.done()]
         return [self._land(at) for at in landed]
 
@@ -232,10 +239,15 @@ class Relay:
             self.nudge(collection.name)
         return found
 
-    def _launch(self, at: tuple[str, str], repository: Repository[Any], document: Document) -> asyncio.Task[_Carried]:
-        task = asyncio.create_task(self._publish(repository, document))
-        self._flying[at] = task
-        return task
+    async def _fly(self, repository: Repository[Any], together: list[tuple[tuple[str, str], Document]]) -> None:
+        """Publish these beside each other. The records of one batch are refused together: a document that failed
+        goes alone from then on, lest it takes others down with it, or they it."""
+        launched = {at: asyncio.create_task(self._publish(repository, document)) for at, document in together}
+        self._flying |= launched
+        if launched:
+            _, late = await asyncio.wait(launched.values(), timeout=CARRY_SECONDS)
+            for task in late:
+                task.add_done_callback(lambda _: self.nudge(repository.collection.name))
 
     def _land(self, at: tuple[str, str]) -> _Carried:
         carried = self._flying.pop(at).result()
@@ -245,7 +257,6 @@ class Relay:
         self._broken = True
         self._failures[at] += 1
         self._metrics.failed.inc()
-        # Records of one batch fail together: they must not come together again, the refused one least of all.
         rest = min(REST_SECONDS * 2 ** (self._failures[at] - 1), LONGEST_REST_SECONDS)
         self._resting[at] = time.monotonic() + rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
         return carried

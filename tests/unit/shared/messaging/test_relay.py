@@ -194,6 +194,29 @@ async def test_petitions_that_fail_together_are_not_tried_together_for_ever(
     await eventually(others_are_out, within=5.0, every=0.002)
 
 
+async def test_what_failed_together_goes_alone_from_then_on(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock
+) -> None:
+    broker.in_batches, broker.refused = True, {"petition-1"}
+    ids = [f"petition-{n}" for n in range(1, 9)]
+    await _file(petitions, clock, *ids)
+    assert await relay.sweep() == 0
+    assert sum([await relay.sweep() for _ in ids]) == len(ids) - 1, "they come again at the same time"
+
+
+async def test_what_hangs_does_not_keep_the_producer_from_being_built_anew(
+    relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a refused record aiokafka's producer is stuck on its partition: what came behind it never lands."""
+    monkeypatch.setattr("shared.messaging.relay.DRAIN_SECONDS", 0.01)
+    broker.waiting["petition-1"], broker.refused = asyncio.Event(), {"petition-2"}
+    await _file(petitions, clock, "petition-1", "petition-2")
+    await relay.sweep()
+    await _file(petitions, clock, "petition-3")
+    assert await relay.sweep() == 1
+    assert broker.rebuilt == 1
+
+
 async def test_a_document_that_fails_again_and_again_is_left_in_peace_for_longer(
     relay: Relay, petitions: Petitions, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -273,11 +273,12 @@ class Relay:
             if one.sent > one.document["sent"] or one.error is None:
                 far[one.document["sent"], one.sent].append(one.document["_id"])
         for (before, sent), ids in far.items():
+            still = {"$eq": ["$sent", before]}  # in the filter it would have the embedded store go through everything
             fields = {
-                "sent": {"$max": ["$sent", sent]},
-                "pending": {"$cond": [{"$lte": ["$seq", sent]}, 0, "$pending"]},
+                "sent": {"$cond": [still, sent, "$sent"]},
+                "pending": {"$cond": [{"$and": [still, {"$lte": ["$seq", sent]}]}, 0, "$pending"]},
             }
-            await collection.compute({"_id": {"$in": ids}, "sent": before}, fields)
+            await collection.compute({"_id": {"$in": ids}}, fields)
 
     async def _publish(self, repository: Repository[Any], document: Document) -> _Carried:
         sent, journal = int(document["sent"]), document["journal"]

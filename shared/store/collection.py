@@ -70,7 +70,7 @@ class Collection(Protocol):
     async def compute(self, filter_: Filter, fields: Mapping[str, Any]) -> int:
         """Set fields of all that match to expressions over each document, in one statement; how many matched.
 
-        The expressions are a store's own: `"$field"`, `$max`, `$cond`, `$lte`."""
+        The expressions are a store's own: `"$field"`, `$cond`, `$and`, `$eq`, `$lte`."""
         ...
 
     async def delete(self, filter_: Filter) -> int:

@@ -140,8 +140,10 @@ def _computed(document: Document, expression: Any) -> Any:
     ((operator, operands),) = expression.items()
     values = [_computed(document, operand) for operand in operands]
     match operator:
-        case "$max":
-            return max((value for value in values if value is not _MISSING), key=_order, default=None)
+        case "$eq":
+            return _equal(values[0], values[1])
+        case "$and":
+            return all(values)
         case "$lte":
             return _order(values[0]) <= _order(values[1])
         case "$cond":

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ import pytest
 from pymongo import MongoClient
 
 from deploy.local.city import City
-from shared.clock import AGREEMENT_SECONDS
+from shared.clock import AGREEMENT_SECONDS, SystemClock
+from shared.messaging.relay import Relay
 from shared.store.collection import Unavailable
 from shared.store.lease import Lease
 from shared.store.mongo import MongoDatabase
@@ -103,6 +105,79 @@ async def test_a_change_whose_answer_was_lost_is_told_and_never_made_twice(
             )
         await database.close()
     assert (await petitions.get("petition-1")).answers == ["once", "said by somebody else"]
+
+
+async def test_what_the_kernel_asks_takes_no_longer_among_many_documents(ground: Ground) -> None:
+    """The store goes through a whole collection where a filter names one field beside those of an index."""
+    database = ground.database()
+    few, many = [await _filled(database, name, size) for name, size in (("few", 20), ("many", 5_000))]
+    longer: dict[str, float] = {}
+    for name, (before, ask) in _ASKED.items():
+        took = {repository: await _median(before, ask, repository) for repository in (few, many)}
+        longer[name] = took[many] / took[few]
+    await database.close()
+    assert {name: ratio for name, ratio in longer.items() if ratio > 2.5} == {}
+
+
+async def _filled(database: MongoDatabase, name: str, size: int) -> Repository[Petition]:
+    """Documents that have told everything, one of which is asked about."""
+    repository = Repository(database, name, Petition)
+    await repository.ensure()
+    await repository.add(Petition.file("petition-0", datetime.now(UTC)))
+    document = await repository.collection.get("petition-0")
+    assert document is not None
+    told = document | {"sent": 1, "pending": 0, "matter": "noise" * 500}
+    await asyncio.gather(*(repository.collection.insert(told | {"_id": f"petition-{n}"}) for n in range(1, size)))
+    return repository
+
+
+async def _told(petitions: Repository[Petition]) -> None:
+    lease = Lease(petitions.collection, "lease", "one")
+    await Relay([petitions], _Nowhere(), lease, SystemClock(), "/dalian/petitions").sweep()
+
+
+class _Nowhere:
+    """Confirms everything."""
+
+    async def publish(self, *_: Any) -> None:
+        return
+
+    async def rebuild(self) -> str | None:
+        return None
+
+
+async def _answered(petitions: Repository[Petition]) -> None:
+    await petitions.change("petition-0", lambda p: p.answer(f"{time.monotonic()}", datetime.now(UTC)))
+
+
+async def _filed(petitions: Repository[Petition]) -> None:
+    await petitions.add(Petition.file(f"petition-{time.monotonic()}", datetime.now(UTC)))
+
+
+async def _nothing(_: Repository[Petition]) -> None:
+    return
+
+
+_Ask = Callable[[Repository[Petition]], Awaitable[Any]]
+_ASKED: dict[str, tuple[_Ask, _Ask]] = {
+    "read": (_nothing, lambda petitions: petitions.get("petition-0")),
+    "change": (_nothing, _answered),
+    "tell": (_answered, _told),
+    "nothing to tell": (_nothing, _told),
+    "wake": (_nothing, lambda petitions: petitions.due(datetime.now(UTC))),
+    "journal": (_nothing, lambda petitions: petitions.journal("petition-0")),
+    "add": (_nothing, _filed),
+}
+
+
+async def _median(before: _Ask, ask: _Ask, petitions: Repository[Petition]) -> float:
+    took = []
+    for _ in range(15):
+        await before(petitions)
+        began = time.perf_counter()
+        await ask(petitions)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
 
 
 @asynccontextmanager

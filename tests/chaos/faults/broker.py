@@ -16,7 +16,7 @@ def killed_and_frozen(scene: Scene) -> None:
         scene.kill("kafka")
         scene.load.acknowledged_after(time.time())
         scene.go_on(2 if scene.brief else 4)
-    for seconds in (5,) if scene.brief else (5, scene.dice.randint(10, 30), 60):
+    for seconds in (5,) if scene.brief else (5, 60):
         with scene.city.frozen("kafka"):
             scene.go_on(seconds)
         scene.load.acknowledged_after(time.time())

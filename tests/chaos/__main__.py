@@ -15,7 +15,7 @@ from tests.chaos.report import show, write
 from tests.chaos.round import Round, Row
 from tests.chaos.scene import Fault
 
-RATE, LONG_RATE = 4.0, 12.0
+RATE, LONG_RATE = 4.0, 15.0
 """Cases a second, in the short round and in the long one."""
 
 

@@ -4,6 +4,9 @@ import time
 
 from tests.chaos.city import MEMBERS
 from tests.chaos.scene import Fault, Scene
+from tests.city.running import until
+
+CASES_A_KILL = 20
 
 
 def quiet(scene: Scene) -> None:
@@ -21,7 +24,10 @@ def each_member(scene: Scene) -> None:
 
 
 def storm(scene: Scene) -> None:
-    """As many kills as are wanted, of everything in random order, one every second or two, while the load goes on."""
+    """As many kills as are wanted, of everything in random order, one every second or two, while the load goes on.
+
+    Every 25 kills the load catches up: so many cases are to be taken for each kill.
+    """
     bag: list[str] = []
     for n in range(1, scene.kills + 1):
         if not bag:
@@ -30,9 +36,14 @@ def storm(scene: Scene) -> None:
         scene.city.hit(bag.pop())
         scene.pause(1.0, 2.0)
         scene.city.look()
-        if n % 25 == 0:  # enough is back for something to be done
+        if n % 25 == 0:
             scene.load.acknowledged_after(time.time(), within=180)
+            _caught_up(scene, n * CASES_A_KILL)
             scene.tell(f"{n} kills, {len(scene.load.look().acknowledged)} cases acknowledged")
+
+
+def _caught_up(scene: Scene, cases: int) -> None:
+    until(lambda: len(scene.load.look().acknowledged) >= cases, within=300, what=f"{cases} cases are acknowledged")
 
 
 STORM = Fault("K1 K3 K5", "kill -9 of services, departments, broker and store, one every 1 to 2 s", storm)

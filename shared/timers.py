@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,8 @@ log = structlog.get_logger("timers")
 SWEEP_SECONDS = 1.0
 REST_SECONDS = 30.0
 BATCH = 100
+BACKLOG = 20_000
+"""Ids that are read at once where more are due than a batch: the store goes through all, however few are wanted."""
 WIDTH = 16
 HOLD_UP_SECONDS = 2.0
 """How long `sweep` waits for what it woke."""
@@ -65,6 +68,7 @@ class _Watch:
         self._resting: dict[str, float] = {}
         self._flying: dict[str, asyncio.Task[bool]] = {}
         self._passed: set[str] = set()
+        self._backlog: deque[str] = deque()
         self._slots = asyncio.Semaphore(WIDTH)
         self.woken = asyncio.Event()
 
@@ -96,12 +100,26 @@ class _Watch:
     async def _look(self) -> list[asyncio.Task[bool]]:
         now = time.monotonic()
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
-        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
-        found = await self.repository.due(self._clock.now(), limit)
-        if len(found) == limit:
-            self.woken.set()
+        found = await self._due()
         self._passed.update(id_ for id_ in found if id_ in self._flying)
         return [self._launch(id_) for id_ in found if id_ not in self._resting and id_ not in self._flying]
+
+    async def _due(self) -> list[str]:
+        """The next ones, and the order to look again where there are more. What has done its work since it was put
+        into the backlog is not due any more, and its `wake` does nothing."""
+        if self._backlog:
+            found = [self._backlog.popleft() for _ in range(min(BATCH - len(self._flying), len(self._backlog)))]
+        else:
+            limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+            found = await self.repository.due(self._clock.now(), limit)
+            if len(found) == limit:
+                self._backlog.extend(await self.repository.due(self._clock.now(), limit + BACKLOG))
+                known = set(found)
+                self._backlog = deque(id_ for id_ in self._backlog if id_ not in known)
+                self.woken.set()
+        if self._backlog:
+            self.woken.set()
+        return found
 
     def _launch(self, id_: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._wake(id_))

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,29 @@ async def test_more_than_one_batch_is_woken_without_waiting(
     running = asyncio.create_task(timers.run())
     await eventually(lambda: _all_reminded(petitions, ids), within=2.0, every=0.01)
     running.cancel()
+
+
+async def test_a_long_backlog_is_not_read_again_for_each_batch_of_it(
+    timers: Timers, petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes through all that is due, however few are wanted: ten thousand mails went out at a third of their
+    speed after an outage."""
+    monkeypatch.setattr("shared.timers.BATCH", 5)
+    ids = [f"petition-{n}" for n in range(100)]
+    await _file(petitions, clock, *ids)
+    clock.forward(timedelta(hours=1))
+    due, looks = petitions.due, 0
+
+    async def counted(*of: Any) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return await due(*of)
+
+    monkeypatch.setattr(petitions, "due", counted)
+    woken = [await timers.sweep() for _ in range(20)]
+    assert sum(woken) == 100
+    assert looks == 2
+    assert set(await _reminders(petitions, *ids)) == {1}
 
 
 async def _all_reminded(petitions: Petitions, ids: list[str]) -> bool:

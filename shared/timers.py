@@ -108,17 +108,15 @@ class _Watch:
         """The next ones, and the order to look again where there are more. What has done its work since it was put
         into the backlog is not due any more, and its `wake` does nothing."""
         if self._backlog:
-            found = [self._backlog.popleft() for _ in range(min(BATCH - len(self._flying), len(self._backlog)))]
-        else:
-            limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
-            found = await self.repository.due(self._clock.now(), limit)
-            if len(found) == limit:
-                self._backlog.extend(await self.repository.due(self._clock.now(), limit + BACKLOG))
-                known = set(found)
-                self._backlog = deque(id_ for id_ in self._backlog if id_ not in known)
-                self.woken.set()
-        if self._backlog:
             self.woken.set()
+            return [self._backlog.popleft() for _ in range(min(BATCH - len(self._flying), len(self._backlog)))]
+        limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
+        found = await self.repository.due(self._clock.now(), limit)
+        if len(found) == limit:
+            self.woken.set()
+            known = set(found)
+            more = await self.repository.due(self._clock.now(), limit + BACKLOG)
+            self._backlog.extend(id_ for id_ in more if id_ not in known)
         return found
 
     def _launch(self, id_: str) -> asyncio.Task[bool]:

@@ -130,7 +130,7 @@ class Runtime:
         if self.relay is not None:
             self.relay.nudge(collection)
         if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
-            self.timers.nudge(collection)
+            self.timers.nudge(collection, aggregate.id)
 
     def wire(self) -> None:
         """All parts are named: make what serves them."""

@@ -43,11 +43,11 @@ class Timers:
 
         self._watches.append(_Watch(repository, waking or wake, self._clock))
 
-    def nudge(self, collection: str) -> None:
-        """Something is due there at once."""
+    def nudge(self, collection: str, id_: str | None = None) -> None:
+        """Something is due there at once: this one, and the store need not be asked for it."""
         for watch in self._watches:
             if watch.repository.collection.name == collection:
-                watch.woken.set()
+                watch.nudge(id_)
 
     async def run(self) -> None:
         """Wake until cancelled."""
@@ -69,14 +69,24 @@ class _Watch:
         self._flying: dict[str, asyncio.Task[bool]] = {}
         self._passed: set[str] = set()
         self._backlog: deque[str] = deque()
+        self._named: list[str] = []
+        self._asking, self._asked = True, float("-inf")
         self._slots = asyncio.Semaphore(WIDTH)
-        self.woken = asyncio.Event()
+        self._woken = asyncio.Event()
+
+    def nudge(self, id_: str | None = None) -> None:
+        """Look at once: at this one, or at what the store says is due."""
+        if id_ is not None and len(self._named) < BATCH:
+            self._named.append(id_)
+        else:
+            self._asking = True
+        self._woken.set()
 
     async def run(self) -> None:
         """Look when nudged and each second; what was woken goes on beside, so that the next look comes at once."""
         try:
             while True:
-                self.woken.clear()
+                self._woken.clear()
                 try:
                     await self._look()
                 except Unavailable as exc:
@@ -86,13 +96,14 @@ class _Watch:
                     continue
                 with suppress(TimeoutError):
                     async with asyncio.timeout(SWEEP_SECONDS):
-                        await self.woken.wait()
+                        await self._woken.wait()
         finally:
             for task in self._flying.values():
                 task.cancel()
 
     async def sweep(self) -> int:
-        """One look, and a wait for what was woken; how many had something to do."""
+        """One look at what the store says is due, and a wait for what was woken; how many had something to do."""
+        self._asking = True
         if woken := await self._look():
             await asyncio.wait(woken, timeout=HOLD_UP_SECONDS)
         return sum(not task.done() or task.result() for task in woken)
@@ -100,7 +111,11 @@ class _Watch:
     async def _look(self) -> list[asyncio.Task[bool]]:
         now = time.monotonic()
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
-        found = await self._due()
+        found, self._named = dict.fromkeys(self._named), []
+        if self._asking or now - self._asked >= SWEEP_SECONDS:
+            self._asking, self._asked = False, float("-inf")
+            found |= dict.fromkeys(await self._due())  # where the store is away, those named are due there as well
+            self._asked = now
         self._passed.update(id_ for id_ in found if id_ in self._flying)
         return [self._launch(id_) for id_ in found if id_ not in self._resting and id_ not in self._flying]
 
@@ -108,12 +123,12 @@ class _Watch:
         """The next ones, and the order to look again where there are more. What has done its work since it was put
         into the backlog is not due any more, and its `wake` does nothing."""
         if self._backlog:
-            self.woken.set()
+            self.nudge()
             return [self._backlog.popleft() for _ in range(min(BATCH - len(self._flying), len(self._backlog)))]
         limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
         found = await self.repository.due(self._clock.now(), limit)
         if len(found) == limit:
-            self.woken.set()
+            self.nudge()
             known = set(found)
             more = await self.repository.due(self._clock.now(), limit + BACKLOG)
             self._backlog.extend(id_ for id_ in more if id_ not in known)
@@ -129,7 +144,7 @@ class _Watch:
         self._flying.pop(id_, None)
         if id_ in self._passed:  # it was due again while it was being woken
             self._passed.discard(id_)
-            self.woken.set()
+            self.nudge(id_)
 
     async def _wake(self, id_: str) -> bool:
         async with self._slots:

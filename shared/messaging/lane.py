@@ -49,6 +49,9 @@ ROOM = WIDTH // 2
 """The next batch is fetched when no more keys than this are under way: the slots stay full, and batches large."""
 UNDER_WAY = 2 * BATCH
 """Records that are begun and not done, at most, and a batch: one key may have many of them."""
+COMMIT_SECONDS = 0.1
+"""Between two commits, at least: while many small batches come, several are committed together. The price is that much
+more which comes again after a kill, and is ignored."""
 FINISH_SECONDS = 4.0
 """What is under way may take so long when the lane stops."""
 REVOKE_WAIT = 20.0
@@ -115,6 +118,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._batches: deque[Batch] = deque()
         self._settling: dict[Batch, asyncio.Task[None]] = {}
         self._committing = asyncio.Lock()
+        self._committed = 0.0
         self._under_way, self._room, self._leaving = 0, asyncio.Event(), False
         self._uncommitted = 0
         self._held: dict[Key, str] = {}
@@ -316,6 +320,10 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 await asyncio.wait(batch.keys)
             batch.done = True
             async with self._committing:
+                if batch not in self._batches:  # with others, just now
+                    return
+                if batch.consumer is not None:
+                    await asyncio.sleep(self._committed + COMMIT_SECONDS - time.monotonic())
                 done: list[Batch] = []
                 while self._batches and self._batches[0].done:
                     done.append(self._batches.popleft())
@@ -334,6 +342,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             ours = consumer.assignment()
             if ends := {at: end for at, end in ends.items() if at in ours}:
                 await consumer.commit(ends)
+                self._committed = time.monotonic()
             self._uncommitted = 0
             self._metrics.batches.inc(len(done))
         except Exception as exc:  # noqa: BLE001 - nobody waits for this: it is told, and counted

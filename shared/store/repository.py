@@ -7,6 +7,8 @@ entry), `sent` (last entry confirmed by Kafka), `pending` (entries since the rel
 
 import asyncio
 import random
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -27,6 +29,8 @@ ATTEMPTS = 12
 PAUSE_SECONDS = 0.002
 """The longest pause before the second attempt; it doubles with each."""
 SEEN_LIMIT = 100
+WRITTEN_SECONDS, WRITTEN_LIMIT = 10.0, 500
+"""How long, and of how many aggregates, a process remembers what it wrote: what is changed is changed again soon."""
 PERSONAL_RETENTION = timedelta(days=7)
 """How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
 
@@ -72,11 +76,25 @@ def _heard_key(cause: Cause) -> str:
     return _escaped(f"{cause.topic}/{cause.subject}")
 
 
+def _seen_name(cause: Cause) -> str:
+    return f"{cause.topic}/{cause.id}"
+
+
 def has_heard(document: Document, cause: Cause) -> bool:
     """Whether the document says that it has applied this event, or a later one of the same source."""
     if cause.sequence is None:
-        return f"{cause.topic}/{cause.id}" in document.get("seen", ())
+        return _seen_name(cause) in document.get("seen", ())
     return int(document.get("heard", {}).get(_heard_key(cause), 0)) >= cause.sequence
+
+
+def _heard_too(document: Document, cause: Cause | None) -> Document:
+    """The kernel's part of a document after a change: what it had heard, and this."""
+    heard, seen = dict(document.get("heard", {})), list(document.get("seen", ()))
+    if cause is not None and cause.sequence is not None:
+        heard[_heard_key(cause)] = cause.sequence
+    elif cause is not None:
+        seen = [*seen, _seen_name(cause)][-SEEN_LIMIT:]
+    return {"_id": document["_id"], "heard": heard, "seen": seen}
 
 
 def _storable(value: Any) -> Any:
@@ -119,6 +137,7 @@ class Repository(Generic[A]):
         self.archive = database.collection(f"{name}_journal")
         self.model = model
         self._on_write = on_write
+        self._written: OrderedDict[str, tuple[float, Document]] = OrderedDict()
 
     async def ensure(self, *indexes: Index) -> None:
         """Make the kernel's indexes and the feature's own."""
@@ -138,7 +157,7 @@ class Repository(Generic[A]):
         document |= {"_id": aggregate.id, "v": 1, "seq": len(recorded), "sent": 0, "pending": len(recorded)}
         document["journal"] = self._entries(recorded, 0)
         document["heard"] = {_heard_key(cause): cause.sequence} if cause and cause.sequence is not None else {}
-        document["seen"] = [f"{cause.topic}/{cause.id}"] if cause and cause.sequence is None else []
+        document["seen"] = [_seen_name(cause)] if cause and cause.sequence is None else []
         if any(r.forgets for r in recorded):
             document["forget_at"] = recorded[0].time + PERSONAL_RETENTION
         try:
@@ -147,6 +166,7 @@ class Repository(Generic[A]):
             raise AlreadyThere(aggregate.id) from exc
         crashpoint.reached("after-write")
         aggregate.v, aggregate.seq = 1, len(recorded)
+        self._remember({field: value for field, value in document.items() if field != "journal"})
         self._on_write(aggregate)
 
     async def put(self, new: A, revise: Callable[[A], R], *, version: int | None = None) -> tuple[A, bool]:
@@ -200,7 +220,8 @@ class Repository(Generic[A]):
         `PreconditionFailed`. Raises `NotFound`, whatever `fn` raises, and `Contention` after 12 attempts.
         """
         for attempt in range(ATTEMPTS):
-            document = await self.collection.get(id_, without=("journal",))
+            recalled = self._recall(id_) if attempt == 0 and version is None else None
+            document = recalled or await self.collection.get(id_, without=("journal",))
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
@@ -208,24 +229,46 @@ class Repository(Generic[A]):
                 return aggregate
             PreconditionFailed.unless_current(version, aggregate.v)
             before = _state(aggregate)
-            fn(aggregate)
-            update = self._update(aggregate, before, cause)
+            try:
+                fn(aggregate)
+            except Exception:
+                if recalled:  # that something may not be is said after a look at the store
+                    continue
+                raise
+            update, after = self._update(aggregate, before, cause)
+            if update is None and recalled:
+                continue
             if update is None:
                 return aggregate
             if await self.collection.update({"_id": id_, "v": aggregate.v}, update):
                 crashpoint.reached("after-write")
-                aggregate.v += 1
-                aggregate.seq = update["$set"]["seq"]
+                aggregate.v, aggregate.seq = aggregate.v + 1, update["$set"]["seq"]
+                self._remember(_heard_too(document, cause) | after | {"v": aggregate.v, "seq": aggregate.seq})
                 self._on_write(aggregate)
                 return aggregate
-            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret
+            if not recalled:
+                pause = PAUSE_SECONDS * 2**attempt
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
         raise Contention(f"{self.collection.name} {id_}")
 
-    def _update(self, aggregate: A, before: Document, cause: Cause | None) -> dict[str, Any] | None:
+    def _remember(self, document: Document) -> None:
+        self._written[document["_id"]] = time.monotonic(), document
+        self._written.move_to_end(document["_id"])
+        if len(self._written) > WRITTEN_LIMIT:
+            self._written.popitem(last=False)
+
+    def _recall(self, id_: str) -> Document | None:
+        """The document as this process wrote it a moment ago, where it did: whether it is so still, the version tells
+        that the next write asks for (an id is never given twice). Taken, not copied: a write remembers it anew."""
+        at, document = self._written.pop(id_, (0.0, None))
+        return document if time.monotonic() - at < WRITTEN_SECONDS else None
+
+    def _update(self, aggregate: A, before: Document, cause: Cause | None) -> tuple[dict[str, Any] | None, Document]:
+        """What to write, if anything, and the state that is then in the store."""
         recorded, after = aggregate.take_recorded(), _state(aggregate)
         changed = {field: value for field, value in after.items() if before.get(field) != value}
         if not (recorded or changed or cause):
-            return None
+            return None, after
         update: dict[str, Any] = {"$inc": {"v": 1, "pending": len(recorded)}}
         if "wake_at" in changed and changed["wake_at"] is None:
             del changed["wake_at"]
@@ -241,8 +284,8 @@ class Repository(Generic[A]):
         if cause is not None and cause.sequence is not None:
             update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence
         elif cause is not None:
-            update["$push"] = {"seen": {"$each": [f"{cause.topic}/{cause.id}"], "$slice": -SEEN_LIMIT}}
-        return update
+            update["$push"] = {"seen": {"$each": [_seen_name(cause)], "$slice": -SEEN_LIMIT}}
+        return update, after
 
     @staticmethod
     def _entries(recorded: Sequence[Recorded], after: int) -> Document:

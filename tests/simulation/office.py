@@ -94,7 +94,7 @@ class Office:
         collection = "petitions" if isinstance(aggregate, Petition) else "messages"
         self.relay.nudge(collection)
         if aggregate.wake_at is not None and aggregate.wake_at <= self.clock.now():
-            self.timers.nudge(collection)
+            self.timers.nudge(collection, aggregate.id)
 
     # -- East's visitors ---------------------------------------------------------------------------------
 

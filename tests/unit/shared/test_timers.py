@@ -180,6 +180,60 @@ async def test_what_is_due_at_once_does_not_wait_for_the_sweep(
     running.cancel()
 
 
+async def test_for_one_that_is_named_the_store_is_not_asked_what_is_due(
+    timers: Timers, petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    await _file(petitions, clock, "a", "b")
+    clock.forward(timedelta(hours=1))
+    due, looks = petitions.due, list[int]()
+
+    async def counted(*of: Any) -> list[str]:
+        found = await due(*of)
+        looks.append(len(found))
+        return []
+
+    monkeypatch.setattr(petitions, "due", counted)
+    running = asyncio.create_task(timers.run())
+    await eventually(lambda: _told(looks, 2), within=2.0, every=0.001)
+    timers.nudge("petitions", "a")
+    await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.001)
+    assert (looks, await _reminders(petitions, "b")) == ([2], [0])
+    timers.nudge("petitions")
+    await eventually(lambda: _told(looks, 1), within=2.0, every=0.001)
+    running.cancel()
+
+
+async def test_so_many_that_are_named_are_left_to_the_store(
+    timers: Timers, petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.timers.BATCH", 3)
+    ids = [f"p{n}" for n in range(10)]
+    running = asyncio.create_task(timers.run())
+    await asyncio.sleep(0.01)
+    await _file(petitions, clock, *ids)
+    clock.forward(timedelta(hours=1))
+    for id_ in ids:
+        timers.nudge("petitions", id_)
+    await eventually(lambda: _all_reminded(petitions, ids), within=2.0, every=0.001)
+    running.cancel()
+
+
+async def test_one_that_was_named_while_the_store_was_away_is_found_there(
+    timers: Timers, petitions: Petitions, database: MemoryDatabase, clock: FakeClock
+) -> None:
+    running = asyncio.create_task(timers.run())
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    database.down = True
+    timers.nudge("petitions", "a")
+    await asyncio.sleep(0.03)
+    database.down = False
+    await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.005)
+    running.cancel()
+
+
 async def test_a_slow_effect_holds_up_neither_its_own_kind_nor_another(
     petitions: Petitions, database: MemoryDatabase, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,8 +267,8 @@ async def test_a_slow_effect_holds_up_neither_its_own_kind_nor_another(
     running.cancel()
 
 
-async def _told(begun: list[str], id_: str) -> bool:
-    return id_ in begun
+async def _told(begun: list[Any], one: Any) -> bool:
+    return one in begun
 
 
 async def test_who_is_due_again_while_he_is_being_woken_is_woken_again_at_once(

@@ -399,6 +399,20 @@ async def test_a_slow_key_holds_up_no_other_and_nothing_is_committed_before_it(
     assert group.commits in ([2, 5], [5])
 
 
+async def test_batches_that_are_done_soon_after_one_another_are_committed_together(
+    lane: Lane, write: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.lane.COMMIT_SECONDS", 0.1)
+    group = Group()
+    settling = [lane._begin([write("a:1")], group)]
+    await eventually(lambda: _committed(group, 1), every=0.001)  # the first after a quiet moment: at once
+    for n in range(2, 10):
+        settling.append(lane._begin([write(f"a:{n}")], group))
+        await asyncio.sleep(0.001)
+    await asyncio.wait_for(asyncio.gather(*settling), 2.0)
+    assert group.commits == [1, 9]
+
+
 async def test_the_next_batch_waits_while_too_many_keys_are_under_way(
     lane: Lane, office: Office, write: Callable[..., Record]
 ) -> None:

@@ -305,6 +305,34 @@ async def test_a_write_is_published_at_once_and_a_write_elsewhere_within_the_swe
     running.cancel()
 
 
+async def test_what_is_written_soon_after_one_another_goes_together(
+    database: MemoryDatabase, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.messaging.relay.PACE_SECONDS", 0.1)
+    petitions: Petitions = Repository(database, "petitions", Petition, lambda _: relay.nudge("petitions"))
+    find, looks = petitions.collection.find, list[int]()
+
+    async def counted(*of: Any, **options: Any) -> Any:
+        looks.append(len(found := await find(*of, **options)))
+        return found
+
+    monkeypatch.setattr(petitions.collection, "find", counted)
+    relay = relay_over(petitions, broker, database, clock)
+    running = asyncio.create_task(relay.run())
+    await eventually(lambda: _looked(looks, 1), within=2.0, every=0.001)
+    for n in range(10):
+        await _file(petitions, clock, f"petition-{n}")
+        await asyncio.sleep(0.001)
+    await eventually(lambda: _taken(broker, 10), within=2.0, every=0.001)
+    assert (len(looks), sum(looks)) == (2, 10)
+    running.cancel()
+
+
+async def _looked(looks: list[int], times: int) -> bool:
+    return len(looks) >= times
+
+
 async def test_what_lands_late_is_marked_at_once(
     database: MemoryDatabase, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from shared import telemetry
 from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.store.collection import Unavailable
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import PERSONAL_RETENTION, AlreadyThere, Contention, Repository
 from shared.testing.clock import FakeClock
 from tests.petitions import Letter, Petition, PetitionAnswered, PetitionFiled, State
+from tests.unit.shared.store.conftest import Cause
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 Petitions = Repository[Petition]
@@ -171,6 +173,146 @@ async def test_a_version_that_is_overtaken_while_we_write_is_refused(
     changes = (petitions.change("petition-1", lambda p: p.answer("x", clock.now()), version=1) for _ in range(2))
     results = await asyncio.gather(*changes, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Petition", "PreconditionFailed"]
+
+
+# -- what a process has just written itself ----------------------------------------------------------------
+
+
+@pytest.fixture
+def replica(database: MemoryDatabase) -> Petitions:
+    """The same aggregates in another process."""
+    return Repository(database, "petitions", Petition)
+
+
+@pytest.fixture
+def reads(petitions: Petitions, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids that `petitions` reads from the store."""
+    read, get = list[str](), petitions.collection.get
+
+    async def noted(id_: str, **options: Any) -> Any:
+        read.append(id_)
+        return await get(id_, **options)
+
+    monkeypatch.setattr(petitions.collection, "get", noted)
+    return read
+
+
+async def test_what_was_just_written_here_is_changed_without_reading_it_again(
+    petitions: Petitions, filed: Petition, clock: FakeClock, reads: list[str]
+) -> None:
+    for n in "abc":
+        changed = await petitions.change("petition-1", lambda p, n=n: p.answer(n, clock.now()))  # type: ignore[misc]
+    assert reads == []
+    assert (await petitions.get("petition-1")).model_dump() == changed.model_dump()
+    assert await _kernel(petitions) == {"v": 4, "seq": 4, "sent": 0, "pending": 4}
+
+
+async def test_what_another_process_wrote_meanwhile_is_not_lost(
+    petitions: Petitions, filed: Petition, replica: Petitions, clock: FakeClock, reads: list[str]
+) -> None:
+    await replica.change("petition-1", lambda p: p.answer("theirs", clock.now()))
+    changed = await petitions.change("petition-1", lambda p: p.answer("ours", clock.now()))
+    assert (changed.answers, changed.v) == (["theirs", "ours"], 3)
+    assert reads == ["petition-1"] * 2, "the other one, and ours when its own was overtaken"
+
+
+async def test_an_event_that_another_process_applied_meanwhile_is_not_applied_again(
+    petitions: Petitions, filed: Petition, replica: Petitions, clock: FakeClock
+) -> None:
+    for cause in (Cause(1), Cause(None, "a"), Cause(2), Cause(None, "b")):
+        for repository in (replica, petitions, replica, petitions):
+            await repository.change("petition-1", lambda p: p.answer("once", clock.now()), cause=cause)
+    assert (await petitions.get("petition-1")).answers == ["once"] * 4
+
+
+async def test_an_event_is_remembered_with_what_was_written(
+    petitions: Petitions, clock: FakeClock, reads: list[str]
+) -> None:
+    await petitions.add(Petition.file("petition-1", clock.now()), cause=Cause(1))
+    for cause in (Cause(1), Cause(2), Cause(2), Cause(None, "a"), Cause(None, "a"), Cause(1)):
+        await petitions.change("petition-1", lambda p: p.answer("once", clock.now()), cause=cause)
+    assert (await petitions.get("petition-1")).answers == ["once"] * 2
+
+
+async def test_what_may_not_be_is_said_of_what_is_there_now(
+    petitions: Petitions, filed: Petition, replica: Petitions, clock: FakeClock
+) -> None:
+    def reopen(petition: Petition) -> None:
+        petition.state = State.OPEN
+
+    await petitions.change("petition-1", lambda p: p.answer("ours", clock.now()))
+    await replica.change("petition-1", reopen)
+    await petitions.change("petition-1", lambda p: p.answer_once("again", clock.now()))
+    assert (await petitions.get("petition-1")).answers == ["ours", "again"]
+
+
+async def test_that_there_is_nothing_to_change_is_said_of_what_is_there_now(
+    petitions: Petitions, filed: Petition, replica: Petitions
+) -> None:
+    def count(petition: Petition) -> None:
+        petition.reminders = max(petition.reminders, 1)
+
+    def forget(petition: Petition) -> None:
+        petition.reminders = 0
+
+    await petitions.change("petition-1", count)
+    await replica.change("petition-1", forget)
+    assert (await petitions.change("petition-1", count)).reminders == 1
+    assert (await petitions.get("petition-1")).reminders == 1
+
+
+async def test_a_write_of_which_nobody_knows_whether_it_was_done_is_looked_up(
+    petitions: Petitions, filed: Petition, database: MemoryDatabase, clock: FakeClock
+) -> None:
+    update = petitions.collection.update
+
+    async def done_and_not_told(*args: Any, **options: Any) -> bool:
+        await update(*args, **options)
+        raise Unavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(petitions.collection, "update", done_and_not_told)
+        with pytest.raises(Unavailable):
+            await petitions.change("petition-1", lambda p: p.answer("a", clock.now()), cause=Cause(1))
+    await petitions.change("petition-1", lambda p: p.answer("a", clock.now()), cause=Cause(1))
+    assert (await petitions.get("petition-1")).answers == ["a"]
+
+
+async def test_what_the_caller_does_with_what_he_got_changes_nothing_that_is_remembered(
+    petitions: Petitions, clock: FakeClock
+) -> None:
+    petition = Petition.file("petition-1", clock.now())
+    petition.form = {"plot": {"number": 1}}
+    await petitions.add(petition)
+    petition.form["plot"]["number"] = 2
+    changed = await petitions.change("petition-1", lambda p: p.answer("a", clock.now()))
+    changed.form["plot"]["number"] = 3
+    changed.answers.append("never said")
+    changed = await petitions.change("petition-1", lambda p: p.answer("b", clock.now()))
+    assert (changed.form, changed.answers) == ({"plot": {"number": 1}}, ["a", "b"])
+    assert (await petitions.get("petition-1")).model_dump() == changed.model_dump()
+
+
+async def test_what_was_written_long_ago_is_read_again(
+    petitions: Petitions, filed: Petition, clock: FakeClock, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.store.repository.WRITTEN_SECONDS", 0.0)
+    await petitions.change("petition-1", lambda p: p.answer("a", clock.now()))
+    assert reads == ["petition-1"]
+
+
+async def test_only_so_many_are_remembered(
+    petitions: Petitions, clock: FakeClock, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.store.repository.WRITTEN_LIMIT", 2)
+    for n in "abc":
+        await petitions.add(Petition.file(n, clock.now()))
+    for n in "cba":
+        await petitions.change(n, lambda p: p.answer("x", clock.now()))
+    assert reads == ["a"]
+
+
+# -- telling -----------------------------------------------------------------------------------------------
 
 
 async def test_each_write_is_told_to_relay_and_timers(database: MemoryDatabase, clock: FakeClock) -> None:

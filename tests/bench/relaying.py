@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -41,7 +42,7 @@ BY_HAND_BATCH = 1000
 BY_HAND_BACKLOG = 20_000
 STEADY_RATE, STEADY_SECONDS = 150.0, 20.0
 """Writes a second: about half of what one writer's documents reach on the embedded store."""
-SAMPLE_SECONDS = 0.01
+SAMPLE_SECONDS = 0.005
 
 
 async def seed(settings: ServiceSettings, office: str, count: int) -> None:
@@ -174,26 +175,28 @@ class _Watched(KafkaOutlet):
 
 
 async def oldest_unsent(settings: ServiceSettings, office: str, rate_: float) -> list[float]:
-    """Age of the oldest event that is written and not confirmed, in milliseconds, every 10 ms under a steady load."""
+    """Age of the oldest event that is written and not confirmed, in milliseconds, looked at all the time under a
+    steady load of writes at random moments."""
     written: dict[str, float] = {}
     ages: list[float] = []
     async with OneRelay(settings, _Watched(settings, written)) as one:
         one.start()
 
-        async def write(n: int) -> None:
-            id_ = f"s{n:06}"
-            written[id_] = time.monotonic()
+        async def look() -> None:
+            while True:
+                now = time.monotonic()
+                ages.append((now - min(written.values(), default=now)) * 1000)
+                await asyncio.sleep(SAMPLE_SECONDS)
+
+        async def write(id_: str, at: float) -> None:
+            await asyncio.sleep(at - time.monotonic())
+            written[id_] = at
             await one.petitions.add(Petition.file(id_, datetime.now(UTC), office=office))
 
-        began, writes = time.monotonic(), set[asyncio.Task[None]]()
-        for n in range(int(rate_ * STEADY_SECONDS)):
-            while (now := time.monotonic()) < began + n / rate_:
-                ages.append((now - min(written.values(), default=now)) * 1000)
-                await asyncio.sleep(min(SAMPLE_SECONDS, began + n / rate_ - now))
-            task = asyncio.create_task(write(n))
-            writes.add(task)
-            task.add_done_callback(writes.discard)
-        await asyncio.gather(*writes)
+        looking, began = asyncio.create_task(look()), time.monotonic()
+        moments = sorted(random.Random(1).uniform(0, STEADY_SECONDS) for _ in range(int(rate_ * STEADY_SECONDS)))
+        await asyncio.gather(*(write(f"s{n:06}", began + at) for n, at in enumerate(moments)))
+        looking.cancel()
     return ages
 
 

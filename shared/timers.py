@@ -75,8 +75,8 @@ class _Watch:
         self._woken = asyncio.Event()
 
     def nudge(self, id_: str | None = None) -> None:
-        """Look at once: at this one, or at what the store says is due."""
-        if id_ is not None and len(self._named) < BATCH:
+        """Look at once: at this one, or at what the store says is due. Nobody passes a backlog by being named."""
+        if id_ is not None and not self._backlog and len(self._flying) + len(self._named) < BATCH:
             self._named.append(id_)
         else:
             self._asking = True
@@ -144,7 +144,7 @@ class _Watch:
         self._flying.pop(id_, None)
         if id_ in self._passed:  # it was due again while it was being woken
             self._passed.discard(id_)
-            self.nudge(id_)
+            self.nudge()
 
     async def _wake(self, id_: str) -> bool:
         async with self._slots:

@@ -204,6 +204,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 return
         if self._reading != before or (missing and not self._rejoined):
             self._rejoined = True
+            await self._finished(FINISH_SECONDS)  # what is not committed by then cannot be any more, and comes again
             consumer.subscribe(topics=self._reading, listener=self)
             log.info("lane.follows", group=self.group, topics=self._reading)
 

@@ -29,8 +29,9 @@ ATTEMPTS = 12
 PAUSE_SECONDS = 0.002
 """The longest pause before the second attempt; it doubles with each."""
 SEEN_LIMIT = 100
-WRITTEN_SECONDS, WRITTEN_LIMIT = 10.0, 500
-"""How long, and of how many aggregates, a process remembers what it wrote: what is changed is changed again soon."""
+WRITTEN_SECONDS, WRITTEN_LIMIT, WRITTEN_SIZE = 10.0, 500, 64_000
+"""How long a process remembers what it wrote (what is changed is changed again soon), of how many aggregates, and how
+large one may be, roughly in characters."""
 PERSONAL_RETENTION = timedelta(days=7)
 """How long personal journal entries keep their data: the retention of the personal topics (topics.yaml)."""
 
@@ -106,6 +107,14 @@ def _storable(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     return value
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(len(key) + _size(one) for key, one in value.items())
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def _state(aggregate: Aggregate) -> Document:
@@ -252,8 +261,12 @@ class Repository(Generic[A]):
         raise Contention(f"{self.collection.name} {id_}")
 
     def _remember(self, document: Document) -> None:
-        self._written[document["_id"]] = time.monotonic(), document
-        self._written.move_to_end(document["_id"])
+        now = time.monotonic()
+        while self._written and next(iter(self._written.values()))[0] <= now - WRITTEN_SECONDS:
+            self._written.popitem(last=False)
+        self._written.pop(document["_id"], None)
+        if _size(document) <= WRITTEN_SIZE:
+            self._written[document["_id"]] = now, document
         if len(self._written) > WRITTEN_LIMIT:
             self._written.popitem(last=False)
 

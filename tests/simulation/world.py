@@ -25,7 +25,13 @@ from tests.simulation.office import HAND_OVER, Advised, Office
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.store import Disk
 
-CLOCKED = ("shared.messaging.relay", "shared.messaging.lane", "shared.store.lease", "shared.timers")
+CLOCKED = (
+    "shared.messaging.relay",
+    "shared.messaging.lane",
+    "shared.store.lease",
+    "shared.store.repository",
+    "shared.timers",
+)
 """Modules of the kernel that look at the monotonic clock: theirs is the simulation's."""
 LIMITS = {"JOURNAL_LIMIT": 3, "BATCH": 1}
 """So small that journals are trimmed and backlogs form."""

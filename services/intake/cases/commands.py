@@ -23,10 +23,11 @@ from shared.messaging.envelope import Event
 from shared.rejection import Ground, reject
 from shared.store import AlreadyThere
 
+NOT_ACCEPTED = "not_accepted"
 GROUNDS: dict[str, Ground] = {
     "not_found": "unknown",
     "not_the_owner": "not-the-owner",
-    "not_accepted": "not-accepted",
+    NOT_ACCEPTED: "not-accepted",
     "finished": "finished",
 }
 NOTICE_DAYS = 5
@@ -213,18 +214,33 @@ async def take_refusal(desk: Desk, event: Event[sharing.AnswerRefused]) -> None:
 
 
 async def take_decision(desk: Desk, event: Event[dept.CaseDecided]) -> None:
-    """A department says on its topic how it decided; what it may not say is rejected and recorded."""
+    """A department says on its topic how it decided; what it may not say is rejected and recorded.
+
+    That it came too early is remembered by the case: when the same statement is delivered again after the acceptance,
+    it must not be taken after all.
+    """
     said_ = event.data
 
     def decide(case: Case) -> None:
         now = desk.clock.now()
-        case.decide(event.member, said_.outcome, said_.reason, said_.officer, now)
-        case.complete(now)
+        try:
+            case.decide(event.member, said_.outcome, said_.reason, said_.officer, now)
+        except Conflict as exc:
+            if exc.code != NOT_ACCEPTED:
+                raise
+            case.came_too_early(event.id)
+        else:
+            case.complete(now)
 
     try:
-        await desk.cases.change(said_.case, decide, cause=event)
+        case = await desk.cases.change(said_.case, decide, cause=event)
     except (NotFound, Forbidden, Conflict) as exc:
-        await reject(desk.rejections, event, said_.case, GROUNDS[exc.code], said.StatementRejected, desk.clock.now())
+        ground = exc.code
+    else:
+        if event.id not in case.too_early:
+            return
+        ground = NOT_ACCEPTED
+    await reject(desk.rejections, event, said_.case, GROUNDS[ground], said.StatementRejected, desk.clock.now())
 
 
 async def decide_case(

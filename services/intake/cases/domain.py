@@ -17,6 +17,7 @@ from shared.errors import Conflict, Fault, Forbidden, Invalid
 State = Literal["submitted", "supplement", "accepted", "decided", "completed"]
 Outcome = Literal["approved", "refused"]
 
+EARLY_LIMIT = 20
 SORT_KEY = "%Y%m%dT%H%M%S.%fZ"
 """How the moment of submission is written in `sort_key`, before a slash and the id."""
 
@@ -97,6 +98,8 @@ class Case(Aggregate):
     """The division and all above it: whose officers have the case on their list."""
     receipt: Receipt | None = None
     decision: Decision | None = None
+    too_early: list[str] = Field(default_factory=list)
+    """Ids of decisions that a department spoke before the case was accepted: rejected, whatever becomes of the case."""
 
     def submit(self, days: Days, notice_days: int, now: datetime) -> None:
         """The application came in: wish for what sharing gives, accept at once when all is there.
@@ -262,6 +265,10 @@ class Case(Aggregate):
             ),
             now,
         )
+
+    def came_too_early(self, statement: str) -> None:
+        """Remember a decision that is rejected because the case is not accepted yet."""
+        self.too_early = [*self.too_early, statement][-EARLY_LIMIT:]
 
     def complete(self, now: datetime) -> None:
         """Close the decided case (办结). Raises `Conflict` before a decision."""

@@ -82,6 +82,7 @@ def new_case(
         "sort_key": f"{now:%Y%m%dT%H%M%S.%fZ}/{id_}",
         "receipt": None,
         "decision": None,
+        "too_early": [],
         "wake_at": wake.astimezone(UTC),
     }
     return wire.born(id_, state, entries, {})

@@ -1,6 +1,9 @@
 """A case travels through intake: with shared data, without it, and against everybody who has no say in it."""
 
 from datetime import timedelta
+from unittest.mock import AsyncMock
+
+import pytest
 
 from shared.contracts import department, intake
 from tests.service.intake.conftest import IntakeTown
@@ -123,6 +126,37 @@ async def test_a_decision_for_an_unknown_or_finished_case_is_rejected_and_record
     grounds = [(r["statement"], r["ground"]) for r in town.bus.said(intake.StatementRejected)]
     assert grounds == [("d-0", "unknown"), ("d-2", "finished")]
     assert len(town.bus.said(intake.CaseDecided)) == 1
+
+
+async def test_a_decision_that_came_too_early_stays_rejected_when_it_is_delivered_again_after_the_acceptance(
+    town: IntakeTown,
+) -> None:
+    """A kill before the commit brings it again; meanwhile the last material may have come."""
+    case = str((await town.apply())["case"])
+    await decide(town, case, id_="d-1")
+    for material in WISHED:
+        await town.answer(case, material)
+    await decide(town, case, id_="d-1")
+    assert (await town.show(case))["state"] == "accepted"
+    (rejection,) = town.bus.said(intake.StatementRejected)
+    assert rejection == {"member": "police", "statement": "d-1", "about": case, "ground": "not-accepted"}
+    await decide(town, case, id_="d-2")
+    assert (await town.show(case))["state"] == "completed"
+
+
+async def test_a_rejection_that_was_not_written_before_a_crash_is_written_after(
+    town: IntakeTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = str((await town.apply())["case"])
+    with monkeypatch.context() as crash:
+        crash.setattr("services.intake.cases.commands.reject", AsyncMock(return_value=None))
+        await decide(town, case, id_="d-1")
+    assert town.bus.said(intake.StatementRejected) == []
+    for material in WISHED:
+        await town.answer(case, material)
+    await decide(town, case, id_="d-1")
+    assert [r["ground"] for r in town.bus.said(intake.StatementRejected)] == ["not-accepted"]
+    assert (await town.show(case))["state"] == "accepted"
 
 
 async def test_without_notice_in_five_working_days_the_case_is_deemed_accepted(town: IntakeTown) -> None:

@@ -220,6 +220,35 @@ async def test_so_many_that_are_named_are_left_to_the_store(
     running.cancel()
 
 
+async def test_who_is_named_does_not_pass_a_backlog_nor_make_more_at_once_than_a_batch(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage of the mail server new mails came as fast as mails could go: the old ones waited for ever."""
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.timers.BATCH", 4)
+    old, busiest, flying = [f"old{n}" for n in range(20)], 0, 0
+
+    async def waking(id_: str) -> None:
+        nonlocal busiest, flying
+        flying += 1
+        busiest = max(busiest, flying)
+        await petitions.wake(id_, clock.now())
+        flying -= 1
+        if any(id_ in old for id_ in await petitions.due(clock.now())):  # while old ones wait, a new one for each done
+            await _file(petitions, clock, new := f"new{id_}")
+            await petitions.change(new, lambda p: p.remind_at(clock.now()))
+            ours.nudge("petitions", new)
+
+    ours = Timers(clock)
+    ours.watch(petitions, waking)
+    await _file(petitions, clock, *old)
+    clock.forward(timedelta(hours=1))
+    running = asyncio.create_task(ours.run())
+    await eventually(lambda: _all_reminded(petitions, old), within=5.0, every=0.005)
+    assert busiest <= 4
+    running.cancel()
+
+
 async def test_one_that_was_named_while_the_store_was_away_is_found_there(
     timers: Timers, petitions: Petitions, database: MemoryDatabase, clock: FakeClock
 ) -> None:

@@ -11,7 +11,7 @@ from shared import telemetry
 from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.store.collection import Unavailable
 from shared.store.memory import MemoryDatabase
-from shared.store.repository import PERSONAL_RETENTION, AlreadyThere, Contention, Repository
+from shared.store.repository import PERSONAL_RETENTION, WRITTEN_SIZE, AlreadyThere, Contention, Repository
 from shared.testing.clock import FakeClock
 from tests.petitions import Letter, Petition, PetitionAnswered, PetitionFiled, State
 from tests.unit.shared.store.conftest import Cause
@@ -299,6 +299,23 @@ async def test_what_was_written_long_ago_is_read_again(
     monkeypatch.setattr("shared.store.repository.WRITTEN_SECONDS", 0.0)
     await petitions.change("petition-1", lambda p: p.answer("a", clock.now()))
     assert reads == ["petition-1"]
+
+
+async def test_what_is_large_is_read_again(
+    petitions: Petitions, filed: Petition, clock: FakeClock, reads: list[str]
+) -> None:
+    await petitions.change("petition-1", lambda p: p.answer("x" * WRITTEN_SIZE, clock.now()))
+    await petitions.change("petition-1", lambda p: p.answer("small", clock.now()))
+    assert reads == ["petition-1"]
+
+
+async def test_what_is_remembered_does_not_stay_for_ever(
+    petitions: Petitions, filed: Petition, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(petitions._written) == 1
+    monkeypatch.setattr("shared.store.repository.WRITTEN_SECONDS", 0.0)
+    await petitions.add(Petition.file("petition-2", clock.now()))
+    assert list(petitions._written) == ["petition-2"]
 
 
 async def test_only_so_many_are_remembered(

@@ -23,14 +23,18 @@ def main() -> int:
     """0 when every goal is met, 1 when one is missed."""
     signal.signal(signal.SIGTERM, _interrupt)
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**8))
-    wanted = os.environ.get("FAULTS", "").split(",") if os.environ.get("FAULTS") else None
+    wanted = os.environ.get("FAULTS", "").upper().replace(",", " ").split()
+    if unknown := set(wanted) - {fault.number for fault in FAULTS}:
+        print(f"There is no {', '.join(sorted(unknown))}; FAULTS are {', '.join(fault.number for fault in FAULTS)}")
+        return 2
     kills = int(os.environ.get("KILLS") or 0)
-    chosen = [STORM] if kills else [fault for fault in FAULTS if wanted is None or fault.number in wanted]
+    chosen = [STORM] if kills else [fault for fault in FAULTS if not wanted or fault.number in wanted]
     again = f"make chaos SEED={seed}" + (f" KILLS={kills}" if kills else "")
+    again += f" FAULTS={','.join(wanted)}" if wanted else ""
     print(f"Chaos with seed {seed}; the same again: {again}", flush=True)
     rows = run(chosen, seed, kills)
     show(rows, seed)
-    if wanted is None:
+    if not wanted:
         write(rows, seed, "long" if kills else "short")
     return 0 if rows and all(row.passed for row in rows) else 1
 

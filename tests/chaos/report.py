@@ -90,7 +90,7 @@ def _numbers(row: Row) -> dict[str, Any]:
         "records": row.verdict.records,
         "resent": row.verdict.resent,
         "mails": row.verdict.mails,
-        "mails_repeated": row.verdict.mails_repeated,
+        "mails_again": row.mails_again,
         "harms": [
             {"what": harm.what, "victim": harm.victim, "at": round(harm.at, 3), "recovery": _rounded(recovery(harm))}
             for harm in row.harms

@@ -42,6 +42,8 @@ class Row:
     """Those that were not there before."""
     goals: list[Goal]
     notes: list[str]
+    mails_again: int = 0
+    """Mails that came again and were counted, as the design allows."""
     alone: list[Harm] = field(default_factory=list)
     """Harms during whose recovery nothing else was harmed."""
 
@@ -67,6 +69,7 @@ class Round:
         self.city, self.load, self.seed, self.rate, self.tell = city, load, seed, rate, tell
         self.planted: list[str] = []
         self._known: set[Finding] = set()
+        self._mails_again = 0
 
     def attempt(self, fault: Fault, *, kills: int = 0) -> Row:
         """As `run`; a fault that could not be inflicted to its end is a missed goal, and the next one has its turn."""
@@ -105,7 +108,9 @@ class Round:
             new,
             scene.goals,
             scene.notes,
+            verdict.mails_repeated - self._mails_again,
         )
+        self._mails_again = verdict.mails_repeated
         self._measure(row, evidence)
         return row
 
@@ -170,8 +175,11 @@ class Round:
         if limit is not None and row.alone:
             times = [recovery(harm) for harm in row.alone]
             worst = max(times)
-            told = f"first new effect after ≤ {limit:.0f} s: the slowest came after {worst:.1f} s"
+            told = f"first new effect after ≤ {limit:.0f} s: the slowest of {len(times)} came after {worst:.1f} s"
             row.goals.append(Goal(told, worst <= limit, timed=True))
+        if limit is not None:
+            judged = f"{len(row.alone)} of {len(row.harms)} harms came alone, so that their recovery can be judged"
+            row.goals.append(Goal(judged, len(row.alone) == len(row.harms), timed=True))
 
 
 def recovery(harm: Harm) -> float:
@@ -192,11 +200,12 @@ def _first_effect(
 
 
 def _crossed(harm: Harm, harms: Iterable[Harm], window: float) -> bool:
-    """Whether somebody else was harmed while this one recovered."""
-    end = max(harm.effect_at or 0.0, harm.at + window)
-    return any(
-        other is not harm and other.at < end and (other.effect_at or other.at + window) > harm.at for other in harms
-    )
+    """Whether somebody else was harmed while this one recovered. Of one that never did, the window counts."""
+
+    def end(of: Harm) -> float:
+        return of.at + window if of.effect_at is None else of.effect_at
+
+    return any(other is not harm and other.at < end(harm) and end(other) > harm.at for other in harms)
 
 
 def table(rows: Iterable[Row]) -> list[list[str]]:
@@ -221,4 +230,4 @@ def _line(row: Row) -> list[str]:
     shown = f"{times[len(times) // 2]:.1f} / {times[-1]:.1f} s" if times else "–"
     counts = [str(row.count(kind)) for kind in KINDS]
     named = [row.fault.number, row.fault.title, str(kills), str(len(row.harms) - kills), str(row.cases)]
-    return [*named, *counts, str(row.verdict.mails_repeated), shown, "passed" if row.passed else "missed"]
+    return [*named, *counts, str(row.mails_again), shown, "passed" if row.passed else "missed"]

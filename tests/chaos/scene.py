@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from confluent_kafka import KafkaException
+
 from tests.chaos.city import SERVICES, ChaosCity, Harm
+from tests.chaos.evidence import Offsets, ends_of_topics, read_topics
 from tests.chaos.load import Load
 from tests.city.running import until
 
@@ -56,14 +59,31 @@ class Scene:
             until(lambda: self.city.answers(self.city.urls[victim]), within=within, what=f"{victim} is ready")
 
     def kill(self, victim: str) -> Harm:
-        """kill -9, and wait until the victim works again."""
+        """kill -9, and wait until the victim does something new."""
+        ends = ends_of_topics(self.city.bootstrap)
         harm = self.city.hit(victim)
-        self.city.returned(harm)
+        back_at = self.city.returned(harm)
         if victim == "identity":  # it writes nothing under this load: what it does is give tokens
             self.city.operator_token()
             harm.effect_at = time.time()
+        elif victim == "store":
+            harm.effect_at = self.load.acknowledged_after(harm.at)
+        else:
+            harm.effect_at = self._record_of(victim, ends, back_at)
         self.ready(victim)
         return harm
+
+    def _record_of(self, victim: str, ends: Offsets, since: float) -> float:
+        """When the first record of the victim arrived since then; of the broker: any record."""
+
+        def arrived() -> float | None:
+            try:
+                records = list(read_topics(self.city.bootstrap, ends))
+            except KafkaException as exc:
+                raise AssertionError(str(exc)) from exc
+            return min((r.at for r in records if r.at >= since and victim in ("kafka", r.writer)), default=None)
+
+        return until(arrived, within=60, what=f"{victim} writes something")
 
     def pause(self, low: float, high: float) -> None:
         """A random moment later; nothing is waited for."""

@@ -2,19 +2,21 @@
 
 import shutil
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo import MongoClient
 
 from deploy.local.report import SilentReport
+from tests.chaos.evidence import compacted_topics, ends_of_topics, read_topics
 from tests.chaos.scene import Fault, Scene
+from tests.city.running import tongban
 
 
 def killed_and_frozen(scene: Scene) -> None:
     """Kills, and freezes of 5 to 60 seconds; after each the load goes on for a moment."""
     for _ in range(2):
         scene.kill("kafka")
-        scene.load.acknowledged_after(time.time())
         scene.go_on(2 if scene.brief else 4)
     for seconds in (5,) if scene.brief else (5, 60):
         with scene.city.frozen("kafka"):
@@ -24,9 +26,13 @@ def killed_and_frozen(scene: Scene) -> None:
 
 
 def data_lost(scene: Scene) -> None:
-    """The disk of the broker is gone, with all that is on its way. `tongban up` makes another one."""
+    """The disk of the broker is gone, with all that is on its way. `tongban up` makes another one, which the services
+    recognise and tell everything again; then an operator has it told once more with `tongban replay`."""
     scene.go_on(3 if scene.brief else 10)
-    before = _versions(scene)
+    scene.settle()
+    before, tables = _versions(scene), _tables(scene)
+    scene.load.rate(scene.rate)
+    scene.load.acknowledged_after(time.time())
     data = scene.city.city.platform.data / "kafka"
     lost = data.with_name("kafka-lost")
     data.rename(lost)
@@ -38,9 +44,30 @@ def data_lost(scene: Scene) -> None:
     scene.load.acknowledged_after(time.time())
     scene.go_on(5)
     scene.settle()
-    after = _versions(scene)
-    changed = [id_ for id_, version in before.items() if after[id_] != version]
-    scene.goal(f"of {len(before)} finished cases, exchanges and messages {len(changed)} changed", met=not changed)
+    _unchanged(scene, "the broker's loss", before)
+    again = _tables(scene)
+    differ = sum(again.get(at) != row for at, row in tables.items())
+    scene.goal(f"of {len(tables)} rows of tables {differ} are missing or differ", met=bool(tables) and not differ)
+    before, ends = _versions(scene), ends_of_topics(scene.city.bootstrap)
+    said = tongban(scene.city.city.settings.state, "replay")
+    scene.goal(f"tongban replay ends well: {' '.join((said.stdout + said.stderr).split())[-200:]}", met=said.returncode == 0)
+    scene.settle()
+    told = sum(1 for _ in read_topics(scene.city.bootstrap, ends))
+    scene.goal(f"tongban replay: {told} records are there again", met=told >= len(before))
+    _unchanged(scene, "the replay", before)
+
+
+def _unchanged(scene: Scene, after: str, before: Mapping[str, int]) -> None:
+    now = _versions(scene)
+    changed = [id_ for id_, version in before.items() if now[id_] != version]
+    told = f"of {len(before)} finished cases, exchanges and messages {len(changed)} changed after {after}"
+    scene.goal(told, met=not changed)
+
+
+def _tables(scene: Scene) -> dict[tuple[str, str], str]:
+    """Topic and key of each row of reference data, and the digest of what it says."""
+    compacted = compacted_topics(scene.city.bootstrap)
+    return {(r.topic, r.key): r.sha256 for r in read_topics(scene.city.bootstrap) if r.topic in compacted}
 
 
 def _versions(scene: Scene) -> dict[str, int]:

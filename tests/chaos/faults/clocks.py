@@ -1,6 +1,7 @@
 """K11: the clock of one of two replicas jumps an hour ahead and an hour back."""
 
 import time
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tests.chaos.scene import Fault, Scene
 
 HOUR = 3600
 JUMPS = (HOUR, 0, -HOUR, 0)
+SECONDS, SEEN_SECONDS = 2.0, 12.0
+"""How long a jump lasts; and of the service with the timers, so that it compares its clock meanwhile."""
 WORKING = ("intake", "sharing", "notifications")
 
 
@@ -48,17 +51,36 @@ def jumping(scene: Scene) -> None:
 
 def _jump(scene: Scene, service: str, clock: Path, pid: int, who: str) -> None:
     scene.go_on(2)
+    began, seconds = datetime.now(UTC), SEEN_SECONDS if service == WORKING[-1] else SECONDS
     with MongoClient[dict[str, Any]](scene.city.city.platform.store.uri) as store:
         watch = LeaseWatch(store[f"tongban_{service}"]["leases"])
         for jump in JUMPS:
             scene.city.harms.append(Harm(f"clock {jump:+d} s", service, time.time(), pid, back_at=time.time()))
             clock.write_text(f"{jump:+d}\n")
-            until = time.monotonic() + 2
+            until = time.monotonic() + (seconds if jump else SECONDS)
             while time.monotonic() < until:
                 watch.look()
                 time.sleep(0.02)
     told = f"taken {watch.stolen} times from a holder that renewed it, {watch.inherited} times from a silent one"
     scene.goal(f"{service}, {who}'s clock jumps: the lease was {told}", met=watch.stolen == 0)
+    if service == WORKING[-1]:
+        _timers(scene, began, who)
+
+
+def _timers(scene: Scene, began: datetime, who: str) -> None:
+    """Mails are timers, due at once: each that fell due while the clock was wrong fired, and once."""
+    ended = datetime.now(UTC)
+    scene.go_on(3)
+    with MongoClient[dict[str, Any]](scene.city.city.platform.store.uri) as store:
+        queued = {"queued_at": {"$gte": began, "$lte": ended}}
+        attempts = [one["attempts"] for one in store["tongban_notifications"]["messages"].find(queued)]
+    right = attempts.count(1)
+    told = f"{right} of {len(attempts)} timers that fell due meanwhile fired, each once"
+    scene.goal(f"notifications, {who}'s clock jumps: {told}", met=right == len(attempts) > 0)
+    log = scene.city.city.settings.state / "log"
+    logs = "".join(path.read_text(errors="replace") for path in log.glob("notifications-*.log"))
+    seen = logs.count("runtime.clocks-differ")
+    scene.goal(f"notifications said {seen} times that its clock differs from the store's", met=seen > 0)
 
 
 class LeaseWatch:

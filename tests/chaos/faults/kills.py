@@ -15,7 +15,7 @@ def quiet(scene: Scene) -> None:
 
 
 def each_member(scene: Scene) -> None:
-    """Three kills of each, in random order; each is back at work before the next."""
+    """Three kills of each, in random order; each has done something new before the next."""
     victims = [victim for victim in MEMBERS for _ in range(3)]
     scene.dice.shuffle(victims)
     for victim in victims:

@@ -16,14 +16,15 @@ from tests.chaos.scene import Fault, Scene
 from tests.city.running import until
 from tests.service.notifications.mailserver import FakeMailServer
 
-Mood = Literal["good", "slow", "later", "never", "breaks off", "half"]
+Mood = Literal["good", "slow", "later", "later at RCPT", "never", "never at RCPT", "breaks off", "half"]
 SLOW_SECONDS = 1.0
 
 
 class MoodyMailServer(FakeMailServer):
     """Treats mails as its mood says. What it took lies in the mailbox's folder, where the checker looks for it.
 
-    A mood concerns half of the mails, always the same; `treated`: Message-IDs by mood, once for each time.
+    A mood concerns half of the mails, always the same; `treated`: Message-IDs by mood, once for each time (what is
+    refused before its letter has none: the recipient, whose every other mail it is).
     """
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -32,6 +33,16 @@ class MoodyMailServer(FakeMailServer):
         self.mood: Mood = "good"
         self.treated: dict[str, Counter[str]] = defaultdict(Counter)
         self._turn = 0
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+    ) -> str:
+        if self.mood.endswith("at RCPT"):
+            self._turn += 1
+            if self._turn % 2:
+                self.treated[self.mood][address] += 1
+                return "450 4.2.1 not now" if self.mood == "later at RCPT" else "550 5.1.1 nobody of that name"
+        return await super().handle_RCPT(server, session, envelope, address, options)
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         assert isinstance(envelope.content, bytes)
@@ -52,6 +63,8 @@ class MoodyMailServer(FakeMailServer):
         return "250 kept"
 
     def _concerned(self, id_: str) -> bool:
+        if self.mood.endswith("at RCPT"):
+            return False
         if self.mood == "half":  # of a batch the first is taken, the second is not
             self._turn += 1
             return self._turn % 2 == 0
@@ -91,16 +104,18 @@ def each_mood(scene: Scene) -> None:
         scene.go_on(seconds)
         _do(loop, server.up())
         scene.goal(f"away: {len(_failed(scene))} mails given up", met=not _failed(scene))
-        moods: tuple[Mood, ...] = ("slow", "later", "half", "breaks off", "never")
+        moods: tuple[Mood, ...] = (
+            "slow", "later", "later at RCPT", "half", "breaks off", "never", "never at RCPT",
+        )  # fmt: skip
         for mood in moods:
             before = sum(server.treated["taken"].values())
             server.mood = mood
             scene.go_on(seconds)
             server.mood = "good"
             others = sum(server.treated["taken"].values()) - before
-            concerned = len(server.treated[mood])
+            concerned = server.treated[mood].total()
             scene.goal(f"{mood}: {concerned} mails, {others} others went on", met=concerned > 0 < others)
-            if mood in ("later", "half"):
+            if mood in ("later", "later at RCPT", "half"):
                 scene.goal(f"{mood}: none given up", met=not _failed(scene))
         _refused_for_good(scene, server)
         _broken_off(scene, server)
@@ -108,12 +123,16 @@ def each_mood(scene: Scene) -> None:
 
 def _refused_for_good(scene: Scene, server: MoodyMailServer) -> None:
     """Each once, and no more by itself; a person has it tried again."""
-    refused = server.treated["never"]
-    until(lambda: _failed(scene).keys() >= refused.keys(), what="what is refused for good is given up")
-    told = {(ground, tries) for ground, tries in _failed(scene).values()}
-    once = set(refused.values()) == {1} and {ground for ground, _ in told} == {"message-refused"}
-    scene.goal(f"never: {len(refused)} refused, each tried once and given up", met=once and len(told) >= 1)
-    for id_ in refused:
+    letters, recipients = server.treated["never"], server.treated["never at RCPT"].total()
+    wanted = len(letters) + recipients
+    until(lambda: len(_failed(scene)) >= wanted, what="what is refused for good is given up")
+    failed = _failed(scene)
+    grounds = Counter(ground for ground, _ in failed.values())
+    once = set(letters.values()) == {1} and letters.keys() <= failed.keys()
+    right = grounds == {"message-refused": len(letters), "recipient-refused": recipients}
+    told = f"{len(letters)} letters and {recipients} recipients refused"
+    scene.goal(f"never: {told}, each tried once and given up", met=once and right)
+    for id_ in failed:
         scene.city.operator.ask("notifications", "POST", f"/messages/{id_}/retry")
 
 
@@ -141,4 +160,4 @@ def _messages(scene: Scene, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from store["tongban_notifications"]["messages"].find(wanted, {"journal": 0})
 
 
-EACH_MOOD = Fault("K9", "SMTP: away, slow, 4xx, half of a batch, cut off after DATA, 5xx", each_mood)
+EACH_MOOD = Fault("K9", "SMTP: away, slow, 4xx and 5xx, half of a batch, cut off after DATA", each_mood)

@@ -344,6 +344,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             if ends := {at: end for at, end in ends.items() if at in ours}:
                 await consumer.commit(ends)
                 self._committed = time.monotonic()
+                self._metrics.commits.inc()
             self._uncommitted = 0
             self._metrics.batches.inc(len(done))
         except Exception as exc:  # noqa: BLE001 - nobody waits for this: it is told, and counted

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class LaneMetrics:
-    """Events handled, by type and time taken; records parked; keys held."""
+    """Events handled, by type and time taken; batches and commits; records parked; keys held."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
@@ -16,6 +16,9 @@ class LaneMetrics:
         )
         self._of_type: dict[str, Histogram] = {}
         self.batches = Counter("tongban_batches_total", "Batches handled and committed", registry=registry)
+        self.commits = Counter(
+            "tongban_commits_total", "Commits to the group, of one or more batches", registry=registry
+        )
         self.parked = Counter("tongban_records_parked_total", "Records that were parked", registry=registry)
         self.held = Counter(
             "tongban_keys_held_total", "Times a key was held while store or broker were away", registry=registry

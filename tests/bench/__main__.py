@@ -51,14 +51,14 @@ def main() -> int:
         console.print(f"[bold]{name}[/] {told.splitlines()[0]}")
         try:
             result = uvloop.run(_measure(name, console))
+            result.machine |= machine() | {"commit": _commit()}
+            result.keep()
+            page.write()
         except Exception:  # noqa: BLE001 - shown, and the other benches still run
             console.print_exception()
             broken = True
             continue
-        result.machine |= machine() | {"commit": _commit()}
-        result.keep()
         results.append(result)
-        page.write()
         console.print(f"  {time.monotonic() - began:.0f} s", highlight=False)
     page.tell(results, console)
     return 1 if broken else 0

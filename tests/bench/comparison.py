@@ -42,10 +42,11 @@ class Comparison:
             for name, side in self.sides.items():
                 self._note(await self.burst(name, side, self.counts[name]))
 
-    async def at_half(self) -> None:
-        """Each at half of its own most; until its backlog does not grow, at less."""
-        for name, side in self.sides.items():
-            self._note(await self.steady(name, side, self.rate(name).median / 2))
+    async def at_half(self, pairs: int) -> None:
+        """Each at half of its own most, in turns."""
+        for _ in range(pairs):
+            for name, side in self.sides.items():
+                self._note(await self.steady(name, side, self.rate(name).median / 2))
 
     def _note(self, round_: Round) -> None:
         self.rounds.append(round_)
@@ -68,9 +69,9 @@ class Comparison:
         pairs = zip(self._of("ours", "most"), self._of("limit", "most"), strict=True)
         return Spread.of([ours.rate() / limit.rate() for ours, limit in pairs])
 
-    def latency(self, name: str, share: float) -> float:
-        """A quantile at half of the most, in milliseconds."""
-        return quantile([ms for one in self._of(name, "steady") for ms in one.latencies_ms()], share)
+    def latency(self, name: str, share: float) -> Spread:
+        """A quantile at half of the most, in milliseconds, round by round."""
+        return Spread.of([quantile(one.latencies_ms(), share) for one in self._of(name, "steady")])
 
     def noise(self) -> Noise:
         """The worst round's share of stolen time, and the load average at the end."""
@@ -90,10 +91,14 @@ class Comparison:
         """Rates, latencies, CPU."""
         rows = [["the most, cases/s", *(self.rate(name).text() for name in self.sides), self.ratio().text(2)]]
         for share, told in ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "greatest")):
-            cells = [f"{self.latency(name, share):.0f}" for name in self.sides]
+            cells = [self.latency(name, share).text() for name in self.sides]
             rows.append([f"{told} at half of the most, ms", *cells, ""])
         rows.append(
-            ["cases lost", *(str(sum(one.lost for one in self.rounds if one.side == n)) for n in self.sides), ""]
+            [
+                "failed or not done",
+                *(str(sum(one.lost for one in self.rounds if one.side == n)) for n in self.sides),
+                "",
+            ]
         )
         shown = Table(title="Median (least to greatest)", columns=["", *self.sides, "ours / limit"], rows=rows)
         return [shown, self._cpu_table()]
@@ -112,7 +117,7 @@ class Comparison:
         """Latencies by share, and the CPU a case."""
         shares = [n / 100 for n in range(0, 100, 2)] + [0.99]
         lines = [
-            Series(name=name, points=[(share * 100, self.latency(name, share)) for share in shares])
+            Series(name=name, points=[(share * 100, self.latency(name, share).median) for share in shares])
             for name in self.sides
         ]
         return [Plot(name="latency", title="Latency at half of the most", x="% of cases", y="ms", series=lines)]

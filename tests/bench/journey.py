@@ -20,16 +20,26 @@ async def measure(console: Console) -> Result:
         found = Comparison({"ours": city, "limit": limit}, _Burst(city), _Steady(city), console)
         await found.warm_up()
         await found.most(PAIRS)
-        await found.at_half()
+        await found.at_half(PAIRS)
     return Result(
         bench="B2",
         title="The whole journey: POST → decision → mail accepted",
         noise=found.noise(),
         goals=[
             Goal(what="cases a second, ours to the limit's", value=found.ratio().median, limit=0.6),
-            Goal(what="p50 at half of the most", value=found.latency("ours", 0.5), limit=100, at_most=True, unit=" ms"),
             Goal(
-                what="p99 at half of the most", value=found.latency("ours", 0.99), limit=500, at_most=True, unit=" ms"
+                what="p50 at half of the most",
+                value=found.latency("ours", 0.5).median,
+                limit=100,
+                at_most=True,
+                unit=" ms",
+            ),
+            Goal(
+                what="p99 at half of the most",
+                value=found.latency("ours", 0.99).median,
+                limit=500,
+                at_most=True,
+                unit=" ms",
             ),
         ],
         tables=found.tables(),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from deploy.local import kafka
+
 PACKAGES = ("aiokafka", "fastapi", "faststream", "httptools", "motor", "pydantic", "pymongo", "uvicorn", "uvloop")
 
 
@@ -26,6 +28,8 @@ def machine() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "broker": f"Kafka {kafka.VERSION}",
+        "store": f"secantusdb {version('secantusdb')}",
         "java": (said.stderr.splitlines() or [""])[0],
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }

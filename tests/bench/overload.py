@@ -22,6 +22,8 @@ NORMAL = 2.0
 """Normal again: not slower than so many times the latency before."""
 DRAIN_SECONDS = 120.0
 MEGABYTE = 1e6
+NOT_OURS = {"kafka", "store"}
+"""They keep what they were given, in memory too: shown, and no goal of ours."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _told(found: Overload) -> Result:
     refused = [shot for shot in found.much.shots if shot.status in (429, 503)]
     named = sum(shot.retry_after is not None for shot in refused) / max(1, len(refused))
     strange = len(found.much.shots) - len(found.much.taken) - len(refused)
-    worst = max(growth, key=lambda name: growth[name], default="")
+    worst = max(growth.keys() - NOT_OURS, key=lambda name: growth[name], default="")
     goals = [
         Goal(what="refused that say when to come again", value=named * 100, limit=100, unit=" %"),
         Goal(what="answers that are neither a case nor a refusal", value=strange, limit=0, at_most=True),
@@ -100,11 +102,10 @@ def _told(found: Overload) -> Result:
 
 
 def _growth(memory: Sequence[Mapping[str, int]]) -> dict[str, float]:
-    """Megabytes from the second quarter's mean to the last one's, by program of ours."""
+    """Megabytes from the second quarter's mean to the last one's, by program."""
     quarter = max(1, len(memory) // 4)
     early, late = memory[quarter : 2 * quarter], memory[-quarter:]
-    ours = [name for name in (memory[0] if memory else {}) if name not in ("kafka", "store")]
-    return {name: (_mean(late, name) - _mean(early, name)) / MEGABYTE for name in ours}
+    return {name: (_mean(late, name) - _mean(early, name)) / MEGABYTE for name in (memory[0] if memory else {})}
 
 
 def _mean(memory: Sequence[Mapping[str, int]], name: str) -> float:
@@ -112,12 +113,16 @@ def _mean(memory: Sequence[Mapping[str, int]], name: str) -> float:
 
 
 def _normal_after(found: Overload) -> float:
-    """Seconds after the overload from which on a second's latency stays as before and nothing is refused."""
+    """Seconds after the overload from which on a second's latency stays as before and nothing is refused.
+
+    The overload ends with its last request, and the load after it begins when that one is answered.
+    """
     usual = found.before.latency_ms(0.9)
+    between = found.after.zero - (found.much.zero + found.much.shots[-1].meant)
     last = 0.0
     for second, p90, refused in _seconds(found.after):
         if refused or not p90 <= NORMAL * usual:
-            last = second + 1
+            last = between + second + 1
     return last
 
 

@@ -32,13 +32,14 @@ BY_HAND_BATCH = 1000
 
 @dataclass(frozen=True)
 class Drained:
-    """One reading of a topic. `usage` by process: reader, kafka, store."""
+    """One reading of a topic. `usage` by process: reader, kafka, store. `batches`: in how many it was handled."""
 
     side: str
     records: int
     seconds: float
     commits: int
     usage: Usage
+    batches: int = 0
 
     @property
     def rate(self) -> float:
@@ -93,8 +94,9 @@ async def read_by_lane(city: City, topic: str, database: str, records: int) -> D
         await reader.read(records)
         seconds = time.monotonic() - reader.began
         usage = meter.usage()
-    batches = reader.runtime.registry.get_sample_value("tongban_batches_total") or 0
-    return Drained("ours", records, seconds, int(batches), usage)
+    counted = (reader.runtime.registry.get_sample_value(f"tongban_{name}_total") for name in ("commits", "batches"))
+    commits, batches = (int(value or 0) for value in counted)
+    return Drained("ours", records, seconds, commits, usage, batches)
 
 
 async def read_by_hand(city: City, topic: str, database: str, records: int) -> Drained:

@@ -5,14 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from deploy.local.settings import ROOT
 
 FOLDER = ROOT / "docs" / "performance"
 
 
-class Goal(BaseModel):
+class Kept(BaseModel):
+    """Kept as JSON, endless figures too: what never came took for ever."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+
+class Goal(Kept):
     """A figure and what it should be: at least (or, with `at_most`, at most) the limit."""
 
     what: str
@@ -32,7 +38,7 @@ class Goal(BaseModel):
         return f"{_figure(self.value)}{self.unit} (goal: {side} {_figure(self.limit)}{self.unit})"
 
 
-class Table(BaseModel):
+class Table(Kept):
     """A table of the page; cells are text already."""
 
     title: str
@@ -40,14 +46,14 @@ class Table(BaseModel):
     rows: list[list[str]]
 
 
-class Series(BaseModel):
+class Series(Kept):
     """One line of a plot."""
 
     name: str
     points: list[tuple[float, float]]
 
 
-class Plot(BaseModel):
+class Plot(Kept):
     """A plot: lines over numbers, or bars over `labels` (then x is the label's place). `goal`: a line across."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -59,14 +65,14 @@ class Plot(BaseModel):
     goal: float | None = None
 
 
-class Noise(BaseModel):
+class Noise(Kept):
     """How disturbed the machine was: share of its time given to others, and the load average."""
 
     steal: float
     load: float
 
 
-class Result(BaseModel):
+class Result(Kept):
     """One bench. `raw` is whatever the tables were made of."""
 
     bench: str = Field(pattern=r"^B[0-9]+$")

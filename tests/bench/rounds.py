@@ -22,8 +22,8 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """A load and what became of it. `done_at`: seconds from the start when each case's last mail was accepted
-    (`None`: not in time); where only the POST is looked at, when it was answered."""
+    """A load and what became of it. `done_at`: seconds from the start when each case's last mail was accepted; where
+    only the POST is looked at, when it was answered with a case. `None`: not in time, or the request failed."""
 
     side: str
     kind: Literal["most", "steady"]
@@ -34,7 +34,7 @@ class Round:
 
     @property
     def lost(self) -> int:
-        """Cases taken that were not done when the patience was over."""
+        """Applications that failed, or were not done when the patience was over."""
         return sum(at is None for at in self.done_at)
 
     def rate(self) -> float:
@@ -69,15 +69,15 @@ class Round:
 
 def posted(side: str, kind: Literal["most", "steady"], offered: Offered, usage: Usage) -> Round:
     """A round in which a case is done when its POST is answered."""
-    taken = offered.taken
-    return Round(side, kind, offered, usage, tuple(s.meant for s in taken), tuple(s.answered for s in taken))
+    shots = offered.shots
+    done = tuple(shot.answered if shot.taken else None for shot in shots)
+    return Round(side, kind, offered, usage, tuple(shot.meant for shot in shots), done)
 
 
 async def mailed(side: str, kind: Literal["most", "steady"], offered: Offered, meter: Meter, mails: Mails) -> Round:
     """A round in which a case is done when its second mail was accepted; waits for them, then reads the meter."""
-    taken = offered.taken
-    await mails.reach(MAILS * len(taken), DRAIN_SECONDS)
+    await mails.reach(MAILS * len(offered.taken), DRAIN_SECONDS)
     usage, at = meter.usage(), last_of(mails.accepted_at(), MAILS)
-    came = [at(shot.number or "") for shot in taken]
+    came = [at(shot.number or "") if shot.taken else None for shot in offered.shots]
     done = tuple(None if moment is None else moment - offered.zero for moment in came)
-    return Round(side, kind, offered, usage, tuple(shot.meant for shot in taken), done)
+    return Round(side, kind, offered, usage, tuple(shot.meant for shot in offered.shots), done)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.bench.rounds import Round, mailed, posted
 
 STORED = tuple(int(n) for n in os.environ.get("STORED", "0 10000 100000").split())
 ASKED = int(os.environ.get("CASES", "0"))
-YEARS_DAYS = 730
+YEARS_DAYS, PEOPLE = 730, 5000
 SEED_BATCH = 2000
 RATE = 10.0
 SECONDS = 20.0
@@ -28,30 +28,50 @@ FIGURES = ("B1", "B2", "work list", "search")
 
 
 class Archive:
-    """Puts closed cases into intake's collection: copies of a real one, with their own ids, numbers and days."""
+    """Puts cases of former years into the store with their exchanges and messages: copies of a real one, with their
+    own ids, numbers and days."""
 
     def __init__(self, city: BenchCity, model: str) -> None:
-        self._cases: Any = MongoClient(city.city.platform.store.uri)["tongban_intake"]["cases"]
-        self.model: dict[str, Any] = self._cases.find_one({"_id": model}) or {}
+        self._client: Any = MongoClient(city.city.platform.store.uri)
+        self.model: dict[str, Any] = self._client["tongban_intake"]["cases"].find_one({"_id": model}) or {}
+        self._about = {
+            self._client[f"tongban_{service}"][name]: list(
+                self._client[f"tongban_{service}"][name].find({"case": model})
+            )
+            for service, name in (("sharing", "exchanges"), ("notifications", "messages"))
+        }
         self.stored = 0
 
     def fill(self, stored: int) -> None:
         """Until so many are there."""
         while self.stored < stored:
             batch = range(self.stored, min(stored, self.stored + SEED_BATCH))
-            self._cases.insert_many([self._case(n) for n in batch], ordered=False)
+            self._client["tongban_intake"]["cases"].insert_many([self._case(n) for n in batch], ordered=False)
+            for collection, models in self._about.items():
+                collection.insert_many([one for n in batch for one in self._of(models, n)], ordered=False)
             self.stored = batch.stop
 
     def _case(self, n: int) -> dict[str, Any]:
-        at = datetime.now(UTC) - timedelta(days=YEARS_DAYS * ((n * 0.6180339887) % 1.0), hours=1)
-        id_ = f"case-stored-{n:07}"
+        at, id_ = self._at(n), f"case-stored-{n:07}"
         return self.model | {
             "_id": id_,
             "number": self.number(n),
-            "applicant": f"person-{n % 5000}",
+            "applicant": f"person-{n % PEOPLE}",
             "submitted_at": at,
             "sort_key": f"{at:%Y%m%dT%H%M%S.%fZ}/{id_}",
         }
+
+    def _of(self, models: Sequence[Mapping[str, Any]], n: int) -> Iterator[dict[str, Any]]:
+        """The case's exchanges or messages."""
+        at, case, person = self._at(n), f"case-stored-{n:07}", f"person-{n % PEOPLE}"
+        for place, model in enumerate(models):
+            changed = {"_id": f"{model['_id'].partition('-')[0]}-stored-{n:07}-{place}", "case": case}
+            own = {"wish": f"{case}:{place}", "wished_at": at, "subject": person, "queued_at": at, "person": person}
+            yield {**model, **changed, **{name: value for name, value in own.items() if name in model}}
+
+    @staticmethod
+    def _at(n: int) -> datetime:
+        return datetime.now(UTC) - timedelta(days=YEARS_DAYS * ((n * 0.6180339887) % 1.0), hours=1)
 
     @staticmethod
     def number(n: int) -> str:
@@ -126,6 +146,10 @@ def _told(found: dict[int, dict[str, list[float]]], noise: Noise) -> Result:
         noise=noise,
         goals=goals,
         tables=[Table(title="p50 / p99 in milliseconds", columns=["stored", *FIGURES], rows=rows)],
+        notes=[
+            "Each stored case has its exchanges and its messages. The sizes follow one another in one city, so what a "
+            "city becomes slower by as it runs is in the figures too.",
+        ],
         plots=[Plot(name="b9-volume", title="p99 by stored cases", x="stored cases", y="ms", series=lines)],
         raw={"latencies_ms": {str(stored): of for stored, of in found.items()}},
     )

@@ -175,7 +175,7 @@ class Intake:
             if id_ in there:
                 await self._same(id_, case["body_sha256"], done)
                 continue
-            self._publisher.written(self._db.cases, id_, 1, case["seq"], list(case["journal"].values()))
+            self._publisher.written(self._db.cases, id_, case["seq"], list(case["journal"].values()))
             done.set_result((case, True))
 
     async def _same(self, id_: str, digest: str, done: asyncio.Future[Any]) -> None:

@@ -9,6 +9,7 @@ from pymongo import UpdateOne
 from tests.bench.limit import wire
 
 LIMIT = 500
+_Written = tuple[Any, str, int, list[wire.Document]]
 
 
 class Publisher:
@@ -16,7 +17,7 @@ class Publisher:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._queue: asyncio.Queue[tuple[Any, str, int, int, list[wire.Document]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[_Written] = asyncio.Queue()
 
     async def run(self, *collections: Any) -> None:
         """Publish until cancelled."""
@@ -30,10 +31,10 @@ class Publisher:
                 batch.append(self._queue.get_nowait())
             await self._publish(producer, batch)
 
-    def written(self, collection: Any, id_: str, version: int, seq: int, entries: list[wire.Document]) -> None:
-        """These entries, the last of them number `seq`, are in the document as of `version`."""
+    def written(self, collection: Any, id_: str, seq: int, entries: list[wire.Document]) -> None:
+        """These entries, the last of them number `seq`, are in the document."""
         if entries:
-            self._queue.put_nowait((collection, id_, version, seq, entries))
+            self._queue.put_nowait((collection, id_, seq, entries))
 
     async def change(self, collection: Any, changes: list[tuple[wire.Document, wire.Document]]) -> bool:
         """Write (document as read, update), each where nobody was quicker; whether that was so everywhere."""
@@ -44,25 +45,25 @@ class Publisher:
             return False
         for one, update in changes:
             entries = [value for name, value in update["$set"].items() if name.startswith("journal.")]
-            self.written(collection, one["_id"], one["v"] + 1, update["$set"]["seq"], entries)
+            self.written(collection, one["_id"], update["$set"]["seq"], entries)
         return True
 
     async def _find(self, collection: Any, filter_: wire.Document) -> None:
         async for document in collection.find({**filter_, "pending": {"$gt": 0}}):
             entries = [document["journal"][str(n)] for n in range(document["sent"] + 1, document["seq"] + 1)]
-            self.written(collection, document["_id"], document["v"], document["seq"], entries)
+            self.written(collection, document["_id"], document["seq"], entries)
 
-    async def _publish(self, producer: Any, batch: list[tuple[Any, str, int, int, list[wire.Document]]]) -> None:
+    async def _publish(self, producer: Any, batch: list[_Written]) -> None:
         sent = []
-        for _, id_, _, seq, entries in batch:
+        for _, id_, seq, entries in batch:
             for n, one in enumerate(entries, seq - len(entries) + 1):
                 head = wire.headers(self._service, id_, n, one)
                 topic = wire.PREFIX + one["topic"]
                 sent.append(await producer.send(topic, one["data"].encode(), key=id_.encode(), headers=head))
         await asyncio.gather(*sent)
-        marks: dict[Any, list[UpdateOne]] = {}
-        for collection, id_, version, seq, _ in batch:  # where the document moved on, the next batch marks it
-            mark = UpdateOne({"_id": id_, "v": version}, {"$set": {"sent": seq, "pending": 0}})
-            marks.setdefault(collection, []).append(mark)
-        for collection, updates in marks.items():
-            await collection.bulk_write(updates, ordered=False)
+        far: dict[tuple[Any, int], list[str]] = {}
+        for collection, id_, seq, _ in batch:  # where the document moved on, the next batch marks it
+            far.setdefault((collection, seq), []).append(id_)
+        for (collection, seq), ids in far.items():
+            pending = {"$cond": [{"$lte": ["$seq", seq]}, 0, "$pending"]}
+            await collection.update_many({"_id": {"$in": ids}}, [{"$set": {"sent": seq, "pending": pending}}])

@@ -75,7 +75,7 @@ class Sharing:
             there = {fault["op"]["_id"] for fault in exc.details["writeErrors"]}
         for one in new:
             if one["_id"] not in there:
-                self._publisher.written(self._db.exchanges, one["_id"], 1, one["seq"], list(one["journal"].values()))
+                self._publisher.written(self._db.exchanges, one["_id"], one["seq"], list(one["journal"].values()))
 
     def _exchange(self, event: Heard, offer: dict[str, Any], grants: list[wire.Document]) -> wire.Document:
         wish, now, id_ = event.data, datetime.now(UTC), wire.derived("exchange", event.id)

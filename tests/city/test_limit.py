@@ -4,13 +4,14 @@ import asyncio
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Message
 from pymongo import MongoClient
 
 from shared.testing.waiting import eventually
@@ -35,14 +36,23 @@ class Traces:
 
 
 @pytest.fixture(scope="module")
-async def both(city: RunningCity) -> AsyncIterator[tuple[Traces, Traces]]:
-    """One application through the city, one through the limit pipeline, on the same broker, store and mailbox."""
+async def limit(city: RunningCity) -> AsyncIterator[Limit]:
+    """The limit pipeline beside the city, on the same broker, store and mailbox."""
+    async with limit_pipeline(BenchCity(city.city)) as limit:
+        yield limit
+
+
+@pytest.fixture(scope="module")
+async def both(city: RunningCity, limit: Limit) -> tuple[Traces, Traces]:
+    """One application through the city, one through the limit pipeline."""
     bench = BenchCity(city.city)
-    async with limit_pipeline(bench) as limit:
-        ours, theirs = city.apply(), await _apply(limit)
-        await _is_done(bench, "tongban", ours["case"])
-        await _is_done(bench, "limit", theirs["case"])
-        yield _traces(bench, "tongban", "", ours), _traces(bench, "limit", wire.PREFIX, theirs)
+    ours, theirs = city.apply(), await _apply(limit)
+    await _is_done(bench, "tongban", ours["case"])
+    await _is_done(bench, "limit", theirs["case"])
+    return (
+        _traces(bench, "tongban", _read(bench, ""), ours),
+        _traces(bench, "limit", _read(bench, wire.PREFIX), theirs),
+    )
 
 
 async def _apply(limit: Limit) -> dict[str, Any]:
@@ -80,20 +90,24 @@ def _documents(city: BenchCity, owner: str, case: str) -> dict[str, list[dict[st
         }
 
 
-def _traces(city: BenchCity, owner: str, prefix: str, case: dict[str, Any]) -> Traces:
+def _read(city: BenchCity, prefix: str) -> list[tuple[str, Message]]:
+    """All records by topic."""
+    return [(topic, record) for topic in wire.TOPICS for record in city.read_all(prefix + topic)]
+
+
+def _traces(city: BenchCity, owner: str, on_topics: Sequence[tuple[str, Message]], case: dict[str, Any]) -> Traces:
     documents = _documents(city, owner, case["case"])
     about = {case["case"], *(one["_id"] for kind in ("exchanges", "messages") for one in documents[kind])}
     records, said, sequences = Counter[tuple[str, str]](), [], defaultdict[tuple[str, str], list[int]](list)
-    for topic in wire.TOPICS:
-        for record in city.read_all(prefix + topic):
-            headers, key = dict(record.headers() or []), (record.key() or b"").decode()
-            if key not in about:
-                continue
-            type_ = headers["ce_type"].decode()
-            records[topic, type_] += 1
-            said.append((topic, type_, frozenset(headers), _plain(record.value() or b"{}")))
-            if "ce_sequence" in headers:
-                sequences[topic, key].append(int(headers["ce_sequence"]))
+    for topic, record in on_topics:
+        headers, key = dict(record.headers() or []), (record.key() or b"").decode()
+        if key not in about:
+            continue
+        type_ = headers["ce_type"].decode()
+        records[topic, type_] += 1
+        said.append((topic, type_, frozenset(headers), _plain(record.value() or b"{}")))
+        if "ce_sequence" in headers:
+            sequences[topic, key].append(int(headers["ce_sequence"]))
     in_order = all(found == sorted(set(found)) for found in sequences.values())
     return Traces(records, sorted(said, key=str), in_order, documents, _mails(city, case["number"]))
 
@@ -145,25 +159,26 @@ async def test_the_records_say_the_same_under_the_same_headers(both: tuple[Trace
     assert limit.in_order
 
 
-async def test_many_applications_at_once_leave_the_same_each(both: tuple[Traces, Traces], city: RunningCity) -> None:
+async def test_many_applications_at_once_leave_the_same_each(
+    both: tuple[Traces, Traces], city: RunningCity, limit: Limit
+) -> None:
     """In batches the limit leaves out nothing and mixes nothing up."""
-    bench = BenchCity(city.city)
-    async with limit_pipeline(bench) as limit:
-        target = limit.target()
-        async with httpx.AsyncClient() as http:
+    bench, target = BenchCity(city.city), limit.target()
+    async with httpx.AsyncClient() as http:
 
-            async def apply(key: str) -> dict[str, Any]:
-                headers = {"Authorization": f"Bearer {target.token}", "Idempotency-Key": key}
-                answer = await http.post(f"{target.url}{target.path}", content=target.body.encode(), headers=headers)
-                found: dict[str, Any] = answer.json()
-                return found
+        async def apply(key: str) -> dict[str, Any]:
+            headers = {"Authorization": f"Bearer {target.token}", "Idempotency-Key": key}
+            answer = await http.post(f"{target.url}{target.path}", content=target.body.encode(), headers=headers)
+            found: dict[str, Any] = answer.json()
+            return found
 
-            cases = await asyncio.gather(*(apply(f"many-{n}") for n in range(TOGETHER)))
-        for case in cases:
-            await _is_done(bench, "limit", case["case"])
-        for case in cases:
-            traces = _traces(bench, "limit", wire.PREFIX, case)
-            assert (traces.said, traces.in_order, len(traces.mails)) == (both[0].said, True, 2)
+        cases = await asyncio.gather(*(apply(f"many-{n}") for n in range(TOGETHER)))
+    for case in cases:
+        await _is_done(bench, "limit", case["case"])
+    on_topics = _read(bench, wire.PREFIX)
+    for case in cases:
+        traces = _traces(bench, "limit", on_topics, case)
+        assert (traces.said, traces.in_order, len(traces.mails)) == (both[0].said, True, 2)
 
 
 @pytest.mark.parametrize("kind", ["cases", "exchanges", "messages"])

@@ -15,8 +15,8 @@ def quiet(scene: Scene) -> None:
 
 
 def each_member(scene: Scene) -> None:
-    """Three kills of each, in random order; each has done something new before the next."""
-    victims = [victim for victim in MEMBERS for _ in range(3)]
+    """Three kills of each (`brief`: one), in random order; each has done something new before the next."""
+    victims = [victim for victim in MEMBERS for _ in range(1 if scene.brief else 3)]
     scene.dice.shuffle(victims)
     for victim in victims:
         scene.pause(0.0, 0.8)

@@ -76,8 +76,8 @@ async def list_exchanges(
     if mine != (caller.kind == "person"):
         raise Forbidden("People ask with subject=me, departments and operators with case=…")
     if mine:
-        return await store.newest(desk.exchanges, subject=caller.id, case=case, before=before, limit=limit)
+        return await store.seen(desk.exchanges, subject=caller.id, case=case, before=before, limit=limit)
     if case is None:
         raise Invalid("Say of which case", code="case_missing")
     party = None if policy.is_operator(caller) else caller.org
-    return await store.newest(desk.exchanges, case=case, party=party, before=before, limit=limit)
+    return await store.seen(desk.exchanges, case=case, party=party, before=before, limit=limit)

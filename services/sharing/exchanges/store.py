@@ -1,11 +1,11 @@
 """Where exchanges are kept and how they are found. Both lists match few documents: one person's, one case's."""
 
 from datetime import datetime
-from typing import Any
 
 from services.sharing.exchanges.domain import Exchange
 from shared.store import Repository
 from shared.store.collection import Index
+from shared.store.newest import newest
 
 INDEXES = (
     Index([("subject", 1), ("wished_at", -1)]),
@@ -13,7 +13,7 @@ INDEXES = (
 )
 
 
-async def newest(
+async def seen(
     exchanges: Repository[Exchange],
     *,
     subject: str | None = None,
@@ -28,10 +28,11 @@ async def newest(
     """
     if subject is None and case is None:
         raise ValueError("of whom, or of which case?")
-    wanted: dict[str, Any] = {"subject": subject, "case": case, "parties": party}
-    wanted = {name: value for name, value in wanted.items() if value is not None}
-    if before is not None:
-        time, id_ = before
-        wanted["$or"] = [{"wished_at": {"$lt": time}}, {"wished_at": time, "_id": {"$lt": id_}}]
-    found = await exchanges.collection.find(wanted, sort=[("wished_at", -1), ("_id", -1)], limit=limit)
-    return [exchanges.load(document) for document in found]
+    return await newest(
+        exchanges,
+        {"subject": subject} if case is None else {"case": case},
+        "wished_at",
+        limit,
+        before=before,
+        keep=lambda one: subject in (None, one.subject) and (party is None or party in one.parties),
+    )

@@ -27,7 +27,7 @@ INDEXES = (
     IndexModel([("_id", 1), ("v", 1)]),
     IndexModel([("pending", 1)], partialFilterExpression={"pending": {"$gt": 0}}),
     IndexModel([("wake_at", 1)], partialFilterExpression={"wake_at": {"$gt": EPOCH}}),
-    IndexModel([("case", 1)]),
+    IndexModel([("case", 1), ("queued_at", -1)]),
     IndexModel([("person", 1), ("queued_at", -1)]),
     IndexModel([("holder", 1)]),
 )

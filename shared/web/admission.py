@@ -4,7 +4,8 @@ Refused is what would make too many at once, and, where it would bring new work,
 too long. A request counts while it is worked on: not while its body is still coming, nor while its answer goes out.
 
 How many are too many depends on the machine and its other work, so it is learnt: answers that take too long make it
-fewer, each quick one while all places are taken a little more, up to the limit.
+fewer, each quick one while all places are taken a little more, up to the limit. What was learnt in a bad moment is
+forgotten when it is calm: who comes alone is answered in time and would never take all places.
 """
 
 import random
@@ -27,6 +28,8 @@ LONG_SECONDS = 0.5
 FEWEST = 4.0
 FEWER = 0.8
 """Once in `LONG_SECONDS` at most: who waited for one and the same hiccup does not tell of it thirty times."""
+CALM_SECONDS, MORE = 1.0, 1.25
+"""So many times as many, when in that time answers were quick and never more than half of the places taken."""
 SHED = "tongban.shed"
 """Key of the scope of a request that was refused here."""
 log = structlog.get_logger(__name__)
@@ -41,7 +44,8 @@ class Admission:
         self._working = 0
         self.places = float(limit)
         """So many may be worked on at once just now."""
-        self._told = self._fewer_at = float("-inf")
+        self._told = self._fewer_at = self._looked = float("-inf")
+        self._busiest = 0
         self._refused: Counter | None = None
 
     def around(self, app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
@@ -89,6 +93,7 @@ class Admission:
             if since is None:
                 since = time.monotonic()
                 self._working += 1
+                self._busiest = max(self._busiest, self._working)
 
         def end() -> None:
             nonlocal since
@@ -121,3 +126,7 @@ class Admission:
                 self.places = max(min(FEWEST, self._limit), self.places * FEWER)
         elif self._working >= int(self.places):
             self.places = min(self._limit, self.places + 1 / self.places)
+        if now - self._looked > CALM_SECONDS:  # not by how many work just now: answers often come together
+            if self._busiest <= self.places / 2 and now - self._fewer_at > CALM_SECONDS:
+                self.places = min(self._limit, self.places * MORE)
+            self._looked, self._busiest = now, self._working

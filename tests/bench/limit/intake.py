@@ -29,7 +29,7 @@ INDEXES = (
     IndexModel([("forget_at", 1)], partialFilterExpression={"forget_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}),
     IndexModel([("number", 1)], unique=True),
     IndexModel([("applicant", 1), ("sort_key", -1)]),
-    IndexModel([("department", 1), ("state", 1), ("sort_key", -1)]),
+    IndexModel([("department", 1), ("state", 1), ("places", 1), ("sort_key", -1)]),
 )
 DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -202,6 +202,24 @@ async def test_slow_answers_make_fewer_places_and_quick_ones_under_load_more(mon
     assert 4 < admission.places <= 8
 
 
+async def test_what_was_learnt_in_a_bad_moment_is_forgotten_when_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the bench: after an overload four places were left for seventeen seconds, and some of few refused."""
+    admission, now = Admission(64), [0.0]
+    monkeypatch.setattr("shared.web.admission.time", SimpleNamespace(monotonic=lambda: now[0]))
+    admission.places = 4.0
+
+    async def calm(seconds: float, at_once: int) -> float:
+        for _ in range(int(seconds / 0.25)):
+            now[0] += 0.25
+            await _answered(admission, 1, at_once=at_once)
+        return admission.places
+
+    assert await calm(10.0, 3) == 4.0, "three of four at once are no calm"
+    assert await calm(2.0, 1) < 7, "not at once"
+    assert await calm(8.0, 1) > 16
+    assert await calm(60.0, 1) == 64
+
+
 async def test_one_hiccup_is_one_reason_to_take_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Found by the bench: one of half a second, of thirty requests at once, left four places of sixty-four."""
     admission, passed = Admission(64), iter(range(1000))

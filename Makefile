@@ -20,13 +20,13 @@ up: .venv/installed ## install and start the network
 test: .venv/installed lint ## lint, types, import rules, all tests
 	@mkdir -p .tongban/tmp && TMPDIR=$(CURDIR)/.tongban/tmp $(BIN)/python -m pytest
 
-bench: .venv/installed ## measure against the limit pipeline and write docs/performance.md (ONLY=B1,B2: some; CASES=1000000: B9 with a million)
+bench: .venv/installed ## measure against the limit pipeline and write docs/performance.md (ONLY=B1,B2 CASES=1000000)
 	@ONLY="$(ONLY)" $(BIN)/python -m tests.bench
 
 soak: .venv/installed ## 20 minutes at half load: does anything grow? (MINUTES=60: longer)
 	@ONLY=B8 MINUTES="$(or $(MINUTES),20)" $(BIN)/python -m tests.bench
 
-chaos: .venv/installed ## harm a private city in every way and check what is left (KILLS=1000: the long round, SEED=…: again, FAULTS=K1,K3: some; full disks need root)
+chaos: .venv/installed ## harm a private city in every way and check what is left (KILLS=1000 SEED=… FAULTS=K1,K3; K8 needs root)
 	@SEED="$(SEED)" KILLS="$(KILLS)" FAULTS="$(FAULTS)" $(BIN)/python -m tests.chaos
 
 simulation: .venv/installed ## ten thousand histories of the kernel under simulation (EXAMPLES=…, SEED=…)

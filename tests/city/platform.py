@@ -161,9 +161,10 @@ def _ports() -> dict[str, int]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[City]:
-    """Kafka and the store as processes, which can be killed: started for one module and stopped after it."""
+    """Kafka and the store as processes, which can be killed: started once for all tests of the kernel. Each leaves
+    them running."""
     state = ROOT / ".tongban" / f"test-kernel-{os.getpid()}"
     settings = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
     city = City(Settings.model_validate(settings | _ports()))

@@ -109,7 +109,9 @@ def _traces(city: BenchCity, owner: str, on_topics: Sequence[tuple[str, Message]
         if "ce_sequence" in headers:
             sequences[topic, key].append(int(headers["ce_sequence"]))
     in_order = all(found == sorted(set(found)) for found in sequences.values())
-    return Traces(records, sorted(said, key=str), in_order, documents, _mails(city, case["number"]))
+    return Traces(
+        records, sorted(said, key=str), in_order, documents, _mails(city, documents["messages"], case["number"])
+    )
 
 
 OWN = re.compile(
@@ -124,12 +126,12 @@ def _plain(value: bytes) -> str:
     return OWN.sub(lambda found: (found["id"] or "").partition("-")[0] or str(found.lastgroup), text)
 
 
-def _mails(city: BenchCity, number: str) -> list[tuple[str, str, str]]:
-    """To, subject and text of the mails about a case, without its number."""
-    found = []
+def _mails(city: BenchCity, messages: list[dict[str, Any]], number: str) -> list[tuple[str, str, str]]:
+    """To, subject and text of these messages' mails, without the case's number."""
+    ids, found = {one["_id"] for one in messages}, []
     for path in (city.city.settings.state / "mail").rglob("*.eml"):
         mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-        if number in str(mail["Subject"]):
+        if str(mail["Message-ID"]).strip("<>").partition("@")[0] in ids:
             body = mail.get_body()
             assert body is not None
             texts = str(mail["To"]), str(mail["Subject"]), str(body.get_content()).strip().replace("\r\n", "\n")

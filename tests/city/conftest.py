@@ -13,8 +13,10 @@ from deploy.local.city import City
 from deploy.local.report import SilentReport
 from deploy.local.settings import ROOT, Settings, make_folder
 from tests.city.containers import broker_and_store, engine_answers
+from tests.city.platform import ground, platform
 from tests.city.running import RunningCity
 
+__all__ = ["ground", "platform"]
 PORTS = (
     "identity",
     "intake",

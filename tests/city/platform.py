@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -161,11 +161,10 @@ def _ports() -> dict[str, int]:
     return found
 
 
-@pytest.fixture(scope="package")
-def platform() -> Iterator[City]:
-    """Kafka and the store as processes, which can be killed: started once for all tests of the kernel. Each leaves
-    them running."""
-    state = ROOT / ".tongban" / f"test-kernel-{os.getpid()}"
+@contextmanager
+def private_platform(name: str) -> Iterator[City]:
+    """Kafka and the store as processes, which can be killed, and nothing else of a city."""
+    state = ROOT / ".tongban" / f"test-{name}-{os.getpid()}"
     settings = {"state": state, "cache": Settings().cache_folder, "mongo_uri": None, "kafka_bootstrap": None}
     city = City(Settings.model_validate(settings | _ports()))
     try:
@@ -175,6 +174,13 @@ def platform() -> Iterator[City]:
         city.down(SilentReport())
         if "TONGBAN_KEEP" not in os.environ:
             shutil.rmtree(state)
+
+
+@pytest.fixture(scope="package")
+def platform() -> Iterator[City]:
+    """One for all tests of the kernel: each leaves it running."""
+    with private_platform("kernel") as city:
+        yield city
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,10 +18,8 @@ from deploy.local.report import SilentReport
 from deploy.local.settings import SERVICES
 from deploy.local.status import collect
 from deploy.local.trouble import Trouble
-from tests.city.platform import platform
+from tests.city.platform import private_platform
 from tests.city.running import RunningCity, tongban
-
-__all__ = ["platform"]
 
 
 def test_status_tells_programs_everything(city: RunningCity) -> None:
@@ -85,8 +84,15 @@ def test_env_of_nobody(city: RunningCity) -> None:
     assert "There is no member 'nobody'" in done.stderr
 
 
-def test_a_right_that_was_given_by_hand_is_seen_and_taken_away(platform: City) -> None:
-    admin, declared = platform.platform.broker.admin(), platform.declared
+@pytest.fixture(scope="module")
+def own() -> Iterator[City]:
+    """A platform that these tests may stop, with nobody else's topics on it."""
+    with private_platform("command") as city:
+        yield city
+
+
+def test_a_right_that_was_given_by_hand_is_seen_and_taken_away(own: City) -> None:
+    admin, declared = own.platform.broker.admin(), own.declared
     by_hand = AclBinding(
         ResourceType.TOPIC,
         "identity.contacts",
@@ -98,33 +104,32 @@ def test_a_right_that_was_given_by_hand_is_seen_and_taken_away(platform: City) -
     )
     admin.create_acls([by_hand])[by_hand].result(10)
     assert not difference(admin, declared) or difference(admin, declared).rights_undeclared == (by_hand,)
-    found = apply(admin, declared, platform.platform.secrets)
+    found = apply(admin, declared, own.platform.secrets)
     assert found.rights_undeclared == (by_hand,)
     assert not difference(admin, declared)
 
 
-def test_up_again_changes_nothing(platform: City) -> None:
-    before = {one.name: one.pid for one in platform.supervisor.processes()}
-    platform.up(SilentReport(), only_platform=True)
-    assert {one.name: one.pid for one in platform.supervisor.processes()} == before
+def test_up_again_changes_nothing(own: City) -> None:
+    before = {one.name: one.pid for one in own.supervisor.processes()}
+    own.up(SilentReport(), only_platform=True)
+    assert {one.name: one.pid for one in own.supervisor.processes()} == before
 
 
-def test_a_city_whose_supervisor_was_killed_comes_back_with_its_data(platform: City) -> None:
-    state = platform.settings.state
+def test_a_city_whose_supervisor_was_killed_comes_back_with_its_data(own: City) -> None:
+    state = own.settings.state
     before = {process.environ()[processes.MARK]: process for process in processes.of_city(state)}
     os.kill(before["supervisor"].pid, signal.SIGKILL)
     before["supervisor"].wait(5)
     assert before["kafka"].is_running(), "Java outlives its parent"
-    platform.up(SilentReport(), only_platform=True)
+    own.up(SilentReport(), only_platform=True)
     psutil.wait_procs(before.values(), timeout=1)
     assert not before["kafka"].is_running()
-    assert not difference(platform.platform.broker.admin(), platform.declared)
+    assert not difference(own.platform.broker.admin(), own.declared)
 
 
-def test_down_leaves_nothing_running(platform: City) -> None:
-    platform.down(SilentReport())
-    assert list(processes.of_city(platform.settings.state)) == []
-    platform.down(SilentReport())
+def test_down_leaves_nothing_running(own: City) -> None:
+    own.down(SilentReport())
+    assert list(processes.of_city(own.settings.state)) == []
+    own.down(SilentReport())
     with pytest.raises(Trouble, match="is not running"):
-        platform.require_running()
-    platform.up(SilentReport(), only_platform=True)
+        own.require_running()

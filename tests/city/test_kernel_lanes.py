@@ -14,10 +14,8 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 from shared.store.collection import Unavailable
 from shared.testing.waiting import eventually
 from tests.city.office import Office
-from tests.city.platform import Ground, ground, platform
+from tests.city.platform import Ground
 from tests.petitions import Petition
-
-__all__ = ["ground", "platform"]
 
 SOON = 30.0
 """Seconds within which everything is over on a busy machine."""

@@ -22,10 +22,10 @@ from shared.store.mongo import MongoDatabase
 from shared.store.repository import Repository
 from shared.testing.conformance import StoreConformance, things
 from shared.testing.waiting import eventually
-from tests.city.platform import Ground, ground, platform
+from tests.city.platform import Ground
 from tests.petitions import Petition
 
-__all__ = ["ground", "platform", "things"]
+__all__ = ["things"]
 
 
 @pytest.fixture

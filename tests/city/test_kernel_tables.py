@@ -9,10 +9,8 @@ import pytest
 from shared.messaging.table import Table
 from shared.testing.waiting import eventually
 from tests.city.office import Office
-from tests.city.platform import Ground, ground, platform
+from tests.city.platform import Ground
 from tests.petitions import OfficeListed, PetitionAnswered
-
-__all__ = ["ground", "platform"]
 
 SOON = 30.0
 COMPACTED = {"cleanup.policy": "compact"}

@@ -46,8 +46,9 @@ def data_lost(scene: Scene) -> None:
     scene.settle()
     _unchanged(scene, "the broker's loss", before)
     again = _tables(scene)
-    differ = sum(again.get(at) != row for at, row in tables.items())
-    scene.goal(f"of {len(tables)} rows of tables {differ} are missing or differ", met=bool(tables) and not differ)
+    differ = [f"{topic} {key}" for (topic, key), row in tables.items() if again.get((topic, key)) != row]
+    shown = f"of {len(tables)} rows of tables {len(differ)} are missing or differ"
+    scene.goal(": ".join([shown, *differ[:1]]), met=bool(tables) and not differ)
     before, ends = _versions(scene), ends_of_topics(scene.city.bootstrap)
     said = tongban(scene.city.city.settings.state, "replay")
     words = " ".join((said.stdout + said.stderr).split())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from subprocess import Popen
+from typing import Any
 
 import yaml
 
@@ -59,12 +60,20 @@ def _die(scene: Scene, service: str, points: Sequence[str]) -> None:
             if code != -signal.SIGKILL:
                 scene.goal(f"{service} dies {point}: it ended with {code}", met=False)
     scene.ready(service)
+    if service == "identity":  # as the sample city has it, and `tongban up` would write it again
+        row = _division()
+        scene.city.operator.ask("identity", "PUT", f"/divisions/{row['code']}", json=row)
+
+
+def _division() -> dict[str, Any]:
+    divisions = yaml.safe_load((CITY_FOLDER / "divisions.yaml").read_text(encoding="utf-8"))["divisions"]
+    found: dict[str, Any] = divisions[0]
+    return found
 
 
 def _until_dead(scene: Scene, service: str, process: Popen[bytes]) -> int | None:
     """Wait for its death. Under this load identity writes nothing by itself: give it something to write."""
-    divisions = yaml.safe_load((CITY_FOLDER / "divisions.yaml").read_text(encoding="utf-8"))["divisions"]
-    row, times = divisions[0], count(1)
+    row, times = _division(), count(1)
 
     def dead() -> bool:
         if process.poll() is not None:

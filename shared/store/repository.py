@@ -222,7 +222,7 @@ class Repository(Generic[A]):
         cause: Cause | None = None,
         version: int | None = None,
     ) -> A:
-        """Load, call `fn`, save; again from the start when somebody else was quicker.
+        """Load (or take what this process wrote a moment ago), call `fn`, save; again when somebody else was quicker.
 
         With `cause`, the event is applied at most once: what `heard` or `seen` covers is skipped, and the
         event is remembered in the same write. With `version` (from `If-Match`) any other `v` raises

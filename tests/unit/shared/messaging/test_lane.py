@@ -413,6 +413,27 @@ async def test_batches_that_are_done_soon_after_one_another_are_committed_togeth
     assert group.commits == [1, 9]
 
 
+async def test_what_is_handled_is_committed_before_the_lane_follows_a_longer_list(
+    lane: Lane, office: Office, write: Callable[..., Record]
+) -> None:
+    """With another subscription nothing is ours until it is given to us anew: what waited came again."""
+    group = Group()
+
+    async def topics() -> set[str]:
+        return {OUT, TOPIC}
+
+    def subscribe(**_: Any) -> None:
+        group.ours = set()
+
+    consumer = SimpleNamespace(topics=topics, subscribe=subscribe, assignment=group.assignment, commit=group.commit)
+    lane._subscriber, lane._committed = SimpleNamespace(consumer=consumer), time.monotonic()
+    settling = lane._begin([write("a:1")], consumer)
+    await eventually(lambda: _did(office, "a:1"), every=0.001)
+    await lane.follow()
+    await settling
+    assert (group.commits, group.ours) == ([1], set())
+
+
 async def test_the_next_batch_waits_while_too_many_keys_are_under_way(
     lane: Lane, office: Office, write: Callable[..., Record]
 ) -> None:

@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -14,6 +15,8 @@ from shared.errors import Invalid
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 class Cursor(BaseModel):
@@ -27,6 +30,18 @@ class Cursor(BaseModel):
         """As the opaque text clients send back."""
         raw = json.dumps([self.key, self.id], separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, at: datetime, id_: str) -> "Cursor":
+        """The place of a row in a list by time, to the millisecond."""
+        return cls(key=(at - EPOCH) // MILLISECOND, id=id_)
+
+    def moment(self) -> tuple[datetime, str]:
+        """Time and id of the last row of a list by time. Raises `Invalid` for a cursor of another list."""
+        try:
+            return EPOCH + int(self.key) * MILLISECOND, self.id
+        except (ValueError, OverflowError) as exc:
+            raise Invalid("The cursor is not one of ours", code="cursor_invalid") from exc
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":

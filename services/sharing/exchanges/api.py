@@ -1,6 +1,6 @@
 """Exchanges over HTTP: who saw whose data, for what, on which basis, and when."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -13,13 +13,10 @@ from services.sharing.exchanges.domain import Exchange, State
 from services.sharing.web import TheDesk
 from shared.caller import Caller
 from shared.contracts import Text
-from shared.errors import Invalid
 from shared.web.authentication import requires
-from shared.web.paging import Cursor, Page, Paging, Window
+from shared.web.paging import Cursor, Page, Paging
 
 router = APIRouter(prefix="/exchanges", tags=["exchanges"])
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 Asker = Annotated[Caller, Depends(requires(policy.may_ask_about_exchanges))]
 
 
@@ -83,7 +80,12 @@ async def list_exchanges(
     case: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Page[ExchangeView]:
     rows = await commands.list_exchanges(
-        desk, caller, mine=subject == "me", case=case, before=_before(window), limit=window.limit + 1
+        desk,
+        caller,
+        mine=subject == "me",
+        case=case,
+        before=window.after.moment() if window.after is not None else None,
+        limit=window.limit + 1,
     )
     return window.page(rows, place=_place, show=lambda row: ExchangeView.of(row, desk))
 
@@ -94,13 +96,4 @@ async def show_exchange(exchange: Annotated[str, Path(max_length=200)], caller: 
 
 
 def _place(row: Exchange) -> Cursor:
-    return Cursor(key=(row.wished_at - EPOCH) // MILLISECOND, id=row.id)
-
-
-def _before(window: Window) -> tuple[datetime, str] | None:
-    if window.after is None:
-        return None
-    try:
-        return EPOCH + int(window.after.key) * MILLISECOND, window.after.id
-    except (ValueError, OverflowError) as exc:
-        raise Invalid("The cursor is not one of ours", code="cursor_invalid") from exc
+    return Cursor.of(row.wished_at, row.id)

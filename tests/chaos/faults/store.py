@@ -3,6 +3,7 @@
 import time
 
 from tests.chaos.scene import Fault, Scene
+from tests.city.running import until
 
 
 def killed_and_frozen(scene: Scene) -> None:
@@ -14,6 +15,8 @@ def killed_and_frozen(scene: Scene) -> None:
     for seconds in (5,) if scene.brief else (5, 20):
         with scene.city.frozen("store"):
             scene.go_on(seconds)
+            # requests wait a while for the store: thawed before the first of them gives up, it was never away
+            until(lambda: scene.load.look().failed - before, within=30, what="somebody is told that the store is away")
         scene.load.acknowledged_after(time.time())
         scene.go_on(2)
     told = scene.load.look().failed - before

@@ -22,7 +22,7 @@ YEARS_DAYS, PEOPLE = 730, 5000
 SEED_BATCH = 2000
 RATE = 10.0
 SECONDS = 20.0
-LOOKS = 200
+LOOKS, SEARCHES = 500, 2000
 DEPARTMENT = "police"
 FIGURES = ("B1", "B2", "work list", "search")
 
@@ -79,9 +79,9 @@ class Archive:
         return f"9{n:020}"
 
 
-def _timed(look: Callable[[int], object]) -> list[float]:
+def _timed(look: Callable[[int], object], times: int) -> list[float]:
     took = []
-    for n in range(LOOKS):
+    for n in range(times):
         began = time.perf_counter()
         look(n)
         took.append((time.perf_counter() - began) * 1000)
@@ -99,8 +99,8 @@ async def _figures(city: BenchCity, archive: Archive) -> tuple[dict[str, list[fl
         number = archive.number(n * 7919 % archive.stored) if archive.stored else archive.model["number"]
         assert officer.get("intake", "/cases", number=number)["items"]
 
-    lists = await asyncio.to_thread(_timed, lambda _: officer.get("intake", "/cases", state=state))
-    searches = await asyncio.to_thread(_timed, search)
+    lists = await asyncio.to_thread(_timed, lambda _: officer.get("intake", "/cases", state=state), LOOKS)
+    searches = await asyncio.to_thread(_timed, search, SEARCHES)
     posts = posted("ours", "steady", offered, journey.usage)
     return dict(zip(FIGURES, (posts.latencies_ms(), journey.latencies_ms(), lists, searches), strict=True)), journey
 

@@ -16,7 +16,7 @@ INDEXES = (
     Index([("department", 1), ("state", 1), ("places", 1), ("sort_key", -1)]),
 )
 
-FIRST_LOOK, FURTHER, LAST_LOOK = timedelta(hours=2), 8, timedelta(days=1000)
+FIRST_LOOK, FURTHER, LAST_LOOK = timedelta(minutes=1), 8, timedelta(days=1000)
 
 
 async def by_number(cases: Repository[Case], number: str) -> Case | None:

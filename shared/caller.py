@@ -20,3 +20,5 @@ class Caller:
     org: str | None
     division: str | None
     client: str
+    session: str | None = None
+    """Where a person is signed in; programs have no session."""

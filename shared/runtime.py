@@ -94,8 +94,16 @@ class Runtime:
     def table(self, model: type[M], key: Callable[[M], str], on_change: Callable[[], None] = lambda: None) -> Table[M]:
         """A table of reference data."""
         table = Table(model, key, on_change)
-        self._tables.append(table)
+        self.follow(table)
         return table
+
+    def follow(self, table: Table[Any]) -> None:
+        """Keep a table that somebody else made."""
+        self._tables.append(table)
+
+    def table_age(self, topic: str) -> float:
+        """Seconds since the tables were known to hold all of the topic, at most."""
+        return self.tables.age(topic) if self.tables is not None else float("inf")
 
     def read(self, topics: Callable[[], Iterable[str]], handlers: Handlers) -> None:
         """The service's one lane: group `<service>.main`."""

@@ -14,7 +14,8 @@ TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 ADMIN = "admin"
 TEMPLATE = "{department}"
 DEPARTMENT_CODE = re.compile(r"[a-z][a-z0-9]{1,15}")
-DAY_MS = 24 * 60 * 60 * 1000
+HOUR_MS = 60 * 60 * 1000
+DAY_MS = 24 * HOUR_MS
 
 
 class DeclarationError(ValueError):
@@ -61,6 +62,10 @@ class Topic(BaseModel):
         if self.kind == "log":
             kept = {"cleanup.policy": "delete", "retention.ms": str((self.retention_days or 0) * DAY_MS)}
             return kept | (daily if self.personal else {})
+        if self.retention_days is not None:
+            # Short segments: rows go with their segment, and the active one is never cleaned.
+            kept = {"cleanup.policy": "compact,delete", "retention.ms": str(self.retention_days * DAY_MS)}
+            return kept | {"min.cleanable.dirty.ratio": "0.1", "segment.ms": str(HOUR_MS)}
         table = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"} | daily
         return table | ({"max.compaction.lag.ms": str(DAY_MS)} if self.personal else {})
 
@@ -95,8 +100,8 @@ class _File(BaseModel):
         for reader in topic.readers:
             if reader not in known:
                 yield f"{topic.name}: reader {reader} is not a member"
-        if (topic.kind == "log") is (topic.retention_days is None):
-            yield f"{topic.name}: a log has retention_days, a compacted table has none"
+        if topic.kind == "log" and topic.retention_days is None:
+            yield f"{topic.name}: a log has retention_days"
 
 
 @dataclass(frozen=True)

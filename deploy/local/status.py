@@ -1,5 +1,6 @@
 """What runs, how it is, and how far the readers are behind: collected once, for people and for programs."""
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,8 @@ from deploy.local.supervisor import ProcessState
 
 SAMPLE_S = 1.0
 ASK_S = 5.0
+CANARY_S = 150.0
+"""A canary comes each minute."""
 
 
 class ProcessStatus(BaseModel):
@@ -41,6 +44,10 @@ class ServiceStatus(BaseModel):
     ready: bool
     checks: dict[str, str]
     parked: int | None
+    revoked_after_s: float | None = None
+    """How long the last canary took from being revoked until the service refused it; `None`: none came of late."""
+    revocations_age_s: float | None = None
+    """How long ago the service knew all that was revoked."""
 
 
 class Lag(BaseModel):
@@ -131,9 +138,28 @@ def _rss(process: psutil.Process) -> float | None:
 def _service(name: str, url: str) -> ServiceStatus:
     try:
         said: dict[str, Any] = httpx.get(f"{url}/readyz", timeout=ASK_S).json()
+        figures = _figures(httpx.get(f"{url}/metrics", timeout=ASK_S).text)
     except (httpx.HTTPError, ValueError) as error:
         return ServiceStatus(name=name, ready=False, checks={"http": str(error)}, parked=None)
-    return ServiceStatus(name=name, ready=said["ready"], checks=said["checks"], parked=said["parked"])
+    return ServiceStatus(
+        name=name,
+        ready=said["ready"],
+        checks=said["checks"],
+        parked=said["parked"],
+        revoked_after_s=figures.get("tongban_revocation_canary_seconds") if _sang(figures) else None,
+        revocations_age_s=figures.get("tongban_revocations_age_seconds"),
+    )
+
+
+def _sang(figures: dict[str, float]) -> bool:
+    """Of late: one that no longer sings says nothing."""
+    return time.time() - figures.get("tongban_revocation_canary_at", 0.0) < CANARY_S
+
+
+def _figures(metrics: str) -> dict[str, float]:
+    """The figures without labels."""
+    lines = (line.partition(" ") for line in metrics.splitlines() if not line.startswith("#") and "{" not in line)
+    return {name: value for name, _, text in lines if math.isfinite(value := float(text))}
 
 
 def _lag(admin: AdminClient) -> list[Lag]:

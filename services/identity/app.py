@@ -10,6 +10,8 @@ from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
+from services.identity.canaries.commands import ensure_canary, tend_canary
+from services.identity.canaries.domain import Canary
 from services.identity.desk import Desk
 from services.identity.keys import api as keys_api
 from services.identity.keys.commands import ensure_key
@@ -18,6 +20,10 @@ from services.identity.keys.keyring import Keyring
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.sessions import api as sessions_api
+from services.identity.sessions import commands as sessions
+from services.identity.sessions.domain import Session
+from services.identity.sessions.store import INDEXES as SESSION_INDEXES
 from services.identity.settings import IdentitySettings
 from services.identity.signin import api as token_api
 from services.identity.signin import pages as signin_pages
@@ -63,11 +69,18 @@ def _wire(
         keys=runtime.repository("keys", SigningKey),
         keyring=Keyring(),
         grants=runtime.repository("grants", Grant),
+        sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
+        canaries=runtime.repository("canaries", Canary),
         throttle=Throttle(),
     )
     runtime.wake(desk.grants, partial(forget_grant, desk))
+    runtime.wake(desk.sessions, partial(sessions.tend, desk))
+    runtime.wake(desk.canaries, partial(tend_canary, desk))
     runtime.at_start(partial(_prepare, desk, settings))
-    routers = (organisations_api.router, accounts_api.router, keys_api.router, token_api.router, signin_pages.router)
+    routers = (
+        organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
+        signin_pages.router,
+    )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk
     return app, runtime, desk
@@ -76,4 +89,5 @@ def _wire(
 async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
     """From the first start there are a signing key and the operators' program, with the secret of the settings."""
     await ensure_key(desk, settings.key_passphrase.get_secret_value())
+    await ensure_canary(desk)
     await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))

@@ -7,8 +7,9 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.OrganisationPublished,
     identity.ContactPublished,
     identity.KeyPublished,
+    identity.RevocationPublished,
     identity.OrganisationAdmitted,
     identity.AccountOpened,
 )
 
-READS: tuple[type[EventModel], ...] = ()
+READS: tuple[type[EventModel], ...] = (identity.RevocationPublished,)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
+from services.identity.canaries.domain import Canary
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.sessions.domain import Session
 from services.identity.signin.domain import Grant
 from services.identity.signin.throttle import Throttle
 from shared.clock import Clock
@@ -29,4 +31,6 @@ class Desk:
     keys: Repository[SigningKey]
     keyring: Keyring
     grants: Repository[Grant]
+    sessions: Repository[Session]
+    canaries: Repository[Canary]
     throttle: Throttle

@@ -8,6 +8,11 @@ def may_administer(caller: Caller) -> bool:
     return caller.kind == "operator"
 
 
+def signs_in(caller: Caller) -> bool:
+    """People have sessions, programs have none."""
+    return caller.kind in ("person", "officer")
+
+
 def may_see_oneself(_caller: Caller) -> bool:
     """Everybody with an account, and nothing of anybody else's."""
     return True

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from services.identity import policy
 from services.identity.desk import Desk
 from shared.caller import Caller
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 
 
 # A coroutine, though it awaits nothing: FastAPI takes a plain function to a thread, which costs more than its work.
@@ -17,4 +17,4 @@ async def _desk(request: Request) -> Desk:
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]
-Operator = Annotated[Caller, Depends(requires(policy.may_administer))]
+Operator = Annotated[Caller, Depends(requires(policy.may_administer, within=PRIVILEGED_SECONDS))]

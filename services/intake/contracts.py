@@ -17,6 +17,7 @@ PUBLISHES: tuple[type[EventModel], ...] = (
 
 READS: tuple[type[EventModel], ...] = (
     identity.KeyPublished,
+    identity.RevocationPublished,
     identity.OrganisationPublished,
     identity.DivisionPublished,
     sharing.AnswerDelivered,

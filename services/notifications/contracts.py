@@ -9,6 +9,7 @@ PUBLISHES: tuple[type[EventModel], ...] = (
 
 READS: tuple[type[EventModel], ...] = (
     identity.KeyPublished,
+    identity.RevocationPublished,
     identity.OrganisationPublished,
     identity.ContactPublished,
     intake.ItemPublished,

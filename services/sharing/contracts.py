@@ -20,6 +20,7 @@ PUBLISHES: tuple[type[EventModel], ...] = (
 
 READS: tuple[type[EventModel], ...] = (
     identity.KeyPublished,
+    identity.RevocationPublished,
     identity.OrganisationPublished,
     intake.ItemPublished,
     intake.MaterialWished,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.contracts.registry import EventModel, Text, published
 
@@ -53,6 +53,23 @@ class KeyPublished(EventModel):
     y: str
     alg: Literal["ES256"] = "ES256"
     use: Literal["sig"] = "sig"
+
+
+CANARY = "canary:"
+"""Scopes of no meaning: they show how long a revocation takes to arrive."""
+
+
+@published("tongban.identity.revocation-published.v1", on="identity.revocations", table=True)
+class RevocationPublished(EventModel):
+    """Tokens that name this scope with a lower version are refused from now on.
+
+    `scope` is `user:<account>`, `session:<id>`, `client:<code>` or one that readers need not know; `at` is when it was
+    revoked. Rows older than a day are gone: no token lives as long.
+    """
+
+    scope: str = Field(pattern=r"^[a-z]+:[^\s]{1,200}$")
+    lowest: int = Field(ge=1)
+    at: AwareDatetime
 
 
 @published("tongban.identity.organisation-admitted.v1", on="identity.events")

@@ -5,6 +5,7 @@ A bad row changes nothing: the row before it stays, and the record is parked unt
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -21,8 +22,9 @@ log = structlog.get_logger("table")
 
 M = TypeVar("M", bound=EventModel)
 T = TypeVar("T")
-POLL_MS = 1000
+POLL_MS = 500
 RETRY_SECONDS = 1.0
+SILENT_SECONDS = 20.0
 
 
 class Table(Mapping[str, M], Generic[M]):
@@ -59,6 +61,13 @@ class Table(Mapping[str, M], Generic[M]):
             self._rows.pop(name, None)
             self._on_change()
 
+    def prune(self, is_over: Callable[[M], bool]) -> None:
+        """Drop the rows that are of no use any more, and what is known of their subjects."""
+        over = [subject for subject, name in self._names.items() if is_over(self._rows[name])]
+        for subject in over:
+            self._rows.pop(self._names.pop(subject), None)
+            del self._sequences[subject]
+
 
 class TableReader:
     """Feeds the tables of one service from their topics."""
@@ -71,6 +80,9 @@ class TableReader:
         self.topics = sorted({table.model.topic for table in tables})
         self._bad: set[tuple[str, str]] | None = None
         self._behind: dict[TopicPartition, int] = {}
+        self._polled: dict[TopicPartition, tuple[int, float]] = {}
+        self._looked: dict[TopicPartition, float] = {}
+        self._whole_at: dict[TopicPartition, float] = {}
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -85,11 +97,14 @@ class TableReader:
             await consumer.start()
             await self._look_ahead(consumer)
             while True:
+                began = time.monotonic()
                 for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                     for r in records:
                         await self.feed(Record(r.topic, r.partition, r.offset, r.key, r.headers, r.value))
                 for partition in list(self._behind):  # also where compaction left nothing to read
                     self._caught_up(partition, await consumer.position(partition))
+                for partition in consumer.assignment():
+                    self._note(partition, consumer, await consumer.position(partition), began)
         finally:
             await consumer.stop()
 
@@ -98,6 +113,7 @@ class TableReader:
         partitions = sorted(consumer.assignment())
         if missing := set(self.topics) - {p.topic for p in partitions}:
             raise ConnectionError(f"not to be read yet: {', '.join(sorted(missing))}")
+        self._looked = dict.fromkeys(partitions, time.monotonic())
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         self._behind = {p: ends[p] for p in partitions if ends[p] > starts[p]}
         self._caught_up(None, 0)
@@ -106,7 +122,34 @@ class TableReader:
         if partition in self._behind and position >= self._behind[partition]:
             del self._behind[partition]
         if not self._behind:
+            self._whole_at |= self._looked
+            self._looked = {}
             self.ready.set()
+
+    def _note(self, partition: TopicPartition, consumer: Any, position: int, began: float) -> None:
+        """The broker answers each fetch, also where nothing is new: at that moment we knew all there was.
+
+        The consumer tells the moment by a clock that may jump, so it only says here that there was another answer. It
+        was asked for after the answer before, and the broker gave it then or later. While a row cannot be understood,
+        nothing is known to be whole.
+        """
+        polled, whole = consumer.last_poll_timestamp(partition), consumer.highwater(partition)
+        known, asked = self._polled.get(partition, (None, None))
+        if polled is None or whole is None or polled == known:
+            return
+        self._polled[partition] = polled, began
+        if asked is not None and position >= whole and not self._is_bad(partition.topic):
+            self._whole_at[partition] = asked
+
+    def _is_bad(self, topic: str) -> bool:
+        return any(at[0] == topic for at in self._bad or ())
+
+    def age(self, topic: str) -> float:
+        """Seconds since the topic was known to be read to its end, at most; infinite before the first time."""
+        if self._options is None:
+            return 0.0
+        known = [at for partition, at in self._whole_at.items() if partition.topic == topic]
+        return time.monotonic() - min(known) if known and self.ready.is_set() else float("inf")
 
     def fault(self) -> str | None:
         """Why the tables cannot be relied on, for readiness; `None` when they are caught up."""
@@ -114,7 +157,8 @@ class TableReader:
             return None
         if not self.ready.is_set():
             return f"{', '.join(self.topics)}: not caught up yet"
-        return None
+        silent = [topic for topic in self.topics if self.age(topic) > SILENT_SECONDS and not self._is_bad(topic)]
+        return f"{', '.join(silent)}: not heard of for {SILENT_SECONDS:.0f} s" if silent else None
 
     async def feed(self, record: Record) -> None:
         """Take one record into its table."""

@@ -1,7 +1,9 @@
 """Who calls: access tokens are verified here, locally, from the published keys; each route says who may call it.
 
 Tokens are JWTs of RFC 9068: ES256, `typ` at+jwt, audience `tongban`, five minutes. A cached token is accepted until it
-expires or its key goes; revocation is not looked at here.
+expires, its key goes, or what it stands on is revoked. Each route tolerates that the revocations are known to be
+complete some seconds ago only, and none tolerates more than its seconds: a service that is cut off from the bus goes on
+for a while, reading longest, and then says so.
 """
 
 import hashlib
@@ -20,11 +22,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.caller import ALGORITHM, AUDIENCE, TOKEN_TYPE, Caller, Kind
 from shared.clock import Clock
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import DomainError, Forbidden, Unauthenticated
+from shared.revocations import Revocations
 
 LEEWAY = timedelta(seconds=5)
 LONGEST_TOKEN = 4096
 CACHED_TOKENS = 4096
+READ_SECONDS, WRITE_SECONDS, PRIVILEGED_SECONDS = 60.0, 10.0, 5.0
+REVOCATIONS_AGE = "revocations-age"
+"""Of the request's state: how old the revocations were that its token was held against, in seconds."""
 
 Jwk = Mapping[str, Any]
 Rule = Callable[[Caller], bool]
@@ -42,38 +48,77 @@ class _Claims(BaseModel):
     kind: Kind
     org: str | None
     division: str | None
+    sid: str | None = None
+    sv: int = 0
+    uv: int = 0
+    cv: int = 0
+
+    def scopes(self) -> tuple[tuple[str, int], ...]:
+        """What the token stands on, with the versions of when it was given."""
+        client = (f"client:{self.client_id}", self.cv)
+        user = ((f"user:{self.sub}", self.uv),) if self.kind in ("person", "officer") else ()
+        return (client, *user, *(((f"session:{self.sid}", self.sv),) if self.sid is not None else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was in order."""
+
+    caller: Caller
+    expires: int
+    kid: str
+    scopes: tuple[tuple[str, int], ...]
+
+
+class RevocationsStale(DomainError):
+    """What was revoked of late is not known here, as the bus does not answer: trying again later is right."""
+
+    status = 503
+    code = "revocations_stale"
 
 
 class Verifier:
     """Verifies access tokens. `keys` gives the public keys of the moment by `kid`; `issuer` is the exact `iss`."""
 
-    def __init__(self, keys: Callable[[], Mapping[str, Jwk]], issuer: str, clock: Clock) -> None:
-        self._keys, self._issuer, self._clock = keys, issuer, clock
-        self._known: OrderedDict[bytes, tuple[Caller, int, str]] = OrderedDict()
+    def __init__(
+        self, keys: Callable[[], Mapping[str, Jwk]], issuer: str, clock: Clock, revocations: Revocations
+    ) -> None:
+        self._keys, self._issuer, self._clock, self._revocations = keys, issuer, clock, revocations
+        self._cache: OrderedDict[bytes, _Known] = OrderedDict()
 
-    def verify(self, token: str) -> Caller:
-        """The caller of a token. Raises `Unauthenticated` with code `token_expired` or `token_invalid`."""
+    @property
+    def age(self) -> float:
+        """Seconds since the revocations were known to be complete."""
+        return self._revocations.age()
+
+    def verify(self, token: str, within: float = READ_SECONDS) -> Caller:
+        """The caller of a token. Raises `Unauthenticated` with code `token_expired`, `token_invalid` or
+        `token_revoked`, and `RevocationsStale` where they are older than `within` seconds."""
         digest = hashlib.sha256(token.encode()).digest()
-        found = self._known.get(digest)
-        if found is None or found[2] not in self._keys():
-            found = self._decode(token)
-            self._known[digest] = found
-            if len(self._known) > CACHED_TOKENS:
-                self._known.popitem(last=False)
-        caller, expires, _kid = found
-        if self._clock.now().timestamp() >= expires + LEEWAY.total_seconds():
-            self._known.pop(digest, None)
+        known = self._cache.get(digest)
+        if known is None or known.kid not in self._keys():
+            known = self._decode(token)
+            self._cache[digest] = known
+            if len(self._cache) > CACHED_TOKENS:
+                self._cache.popitem(last=False)
+        if self._clock.now().timestamp() >= known.expires + LEEWAY.total_seconds():
+            self._cache.pop(digest, None)
             raise Unauthenticated("The access token has expired", code="token_expired")
-        return caller
+        if self._revocations.refuse(known.scopes):
+            self._cache.pop(digest, None)
+            raise Unauthenticated("The access token was revoked", code="token_revoked")
+        if self.age > within:
+            raise RevocationsStale("It is not known here what was revoked of late")
+        return known.caller
 
-    def _decode(self, token: str) -> tuple[Caller, int, str]:
+    def _decode(self, token: str) -> _Known:
         try:
             return self._checked(token)
         except (jwt.PyJWTError, ValidationError, ValueError, TypeError, KeyError):
             # One answer for every reason: a forger learns nothing from it.
             raise Unauthenticated("The access token is not valid", code="token_invalid") from None
 
-    def _checked(self, token: str) -> tuple[Caller, int, str]:
+    def _checked(self, token: str) -> _Known:
         if len(token) > LONGEST_TOKEN:
             raise ValueError("too long")
         header = jwt.get_unverified_header(token)
@@ -98,8 +143,8 @@ class Verifier:
         )
         if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
-        caller = Caller(claims.sub, claims.kind, claims.org, claims.division, claims.client_id)
-        return caller, claims.exp, kid
+        caller = Caller(claims.sub, claims.kind, claims.org, claims.division, claims.client_id, claims.sid)
+        return _Known(caller, claims.exp, kid, claims.scopes())
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token of identity")
@@ -110,6 +155,8 @@ class Requires:
     """The dependency of a protected route: a valid token (else 401) and the rule's yes (else 403)."""
 
     rule: Rule
+    within: float | None = None
+    """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -118,7 +165,9 @@ class Requires:
         if credentials is None or len(request.headers.getlist("authorization")) != 1:
             raise Unauthenticated("This needs an access token")
         verifier: Verifier = request.app.state.verifier
-        caller = verifier.verify(credentials.credentials)
+        reads = request.method in ("GET", "HEAD")
+        request.scope.setdefault("state", {})[REVOCATIONS_AGE] = verifier.age
+        caller = verifier.verify(credentials.credentials, self.within or (READ_SECONDS if reads else WRITE_SECONDS))
         if not self.rule(caller):
             raise Forbidden("The caller may not do this")
         return caller
@@ -134,9 +183,10 @@ class Public:
         """Lets everybody in."""
 
 
-def requires(rule: Rule) -> Callable[..., Awaitable[Caller]]:
-    """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`."""
-    return Requires(rule)
+def requires(rule: Rule, *, within: float | None = None) -> Callable[..., Awaitable[Caller]]:
+    """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`. `within`: see `Requires`; what only few may
+    do is `PRIVILEGED_SECONDS`."""
+    return Requires(rule, within)
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.web.admission import PROBES, SHED
+from shared.web.authentication import REVOCATIONS_AGE
 from shared.web.problems import MEDIA_TYPE, problem
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
@@ -46,7 +47,7 @@ class Edge:
         started = time.perf_counter()
         incoming = Headers(scope=scope).get("traceparent", "")
         with telemetry.bind(telemetry.child(incoming) if incoming else telemetry.new()) as trace:
-            answer = _Answer(send, trace)
+            answer = _Answer(send, trace, scope)
             try:
                 await self._app(scope, receive, answer.send)
             except Exception:
@@ -68,8 +69,8 @@ class Edge:
 class _Answer:
     """Adds our headers to the answer, and turns FastAPI's plain 413 into a problem."""
 
-    def __init__(self, send: Send, trace: str) -> None:
-        self._send, self._trace = send, trace
+    def __init__(self, send: Send, trace: str, scope: Scope) -> None:
+        self._send, self._trace, self._scope = send, trace, scope
         self.status: int | None = None
         self._body: bytes | None = None
 
@@ -91,3 +92,5 @@ class _Answer:
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         headers["traceparent"] = self._trace
+        if (age := self._scope.get("state", {}).get(REVOCATIONS_AGE)) is not None:
+            headers["Tongban-Revocations-Age"] = f"{age:.1f}"

@@ -13,7 +13,7 @@ from shared.caller import Caller
 from shared.errors import Conflict, NotFound
 from shared.messaging.parked import Parked, ParkedKey, ParkedRecord
 from shared.messaging.relay import Relay
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,8 @@ def is_operator(caller: Caller) -> bool:
     return caller.kind == "operator"
 
 
-Operator = Annotated[Caller, Depends(requires(is_operator))]
+Looker = Annotated[Caller, Depends(requires(is_operator))]
+Operator = Annotated[Caller, Depends(requires(is_operator, within=PRIVILEGED_SECONDS))]
 Topic = Annotated[str, Query(min_length=1, max_length=249)]
 Key = Annotated[str, Query(min_length=1, max_length=300)]
 
@@ -81,11 +82,11 @@ def ops_router(parked: Parked, relay: Callable[[], Relay]) -> APIRouter:
     replay = _Replay(relay)
 
     @router.get("/parked", summary="Keys that stand still")
-    async def keys(_: Operator) -> list[ParkedKey]:
+    async def keys(_: Looker) -> list[ParkedKey]:
         return await parked.keys()
 
     @router.get("/parked/records", summary="The records of a key, with reason and traceback")
-    async def records(caller: Operator, topic: Topic, key: Key, values: bool = False) -> list[ParkedRecord]:
+    async def records(caller: Looker, topic: Topic, key: Key, values: bool = False) -> list[ParkedRecord]:
         found = await parked.show(topic, key, values=values)
         if not found:
             raise NotFound("Nothing is parked under this topic and key")
@@ -107,7 +108,7 @@ def ops_router(parked: Parked, relay: Callable[[], Relay]) -> APIRouter:
         return replay.start(wanted.since)
 
     @router.get("/replay", summary="How far the replay is")
-    async def replay_state(_: Operator) -> ReplayState:
+    async def replay_state(_: Looker) -> ReplayState:
         if replay.state is None:
             raise NotFound("No replay was started in this process")
         return replay.state

@@ -49,7 +49,8 @@ _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {"description": "A problem (RFC 9457)", "content": _CONTENT},
     503: {
-        "description": "Not now: too much comes at once (`overloaded`), or the store is away (`unavailable`)",
+        "description": "Not now: too much comes at once (`overloaded`), the store is away (`unavailable`), or the bus, "
+        "so that nobody knows here what was revoked of late (`revocations_stale`)",
         "headers": {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}},
         "content": _CONTENT,
     },
@@ -99,6 +100,8 @@ async def _domain(_request: Request, error: Exception) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED:
         # RFC 6750 section 3.1: no error code where no token came at all.
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if error.code.startswith("token_") else "Bearer"
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     faults = [_in_body(fault) for fault in error.faults]
     return problem(error.status, error.code, error.detail, faults=faults, headers=headers)
 

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from shared.contracts.identity import KeyPublished
+from shared.contracts.identity import KeyPublished, RevocationPublished
 from shared.contracts.registry import EventModel
 from shared.messaging import asyncapi
 from shared.messaging.relay import Relay
+from shared.revocations import Revocations
 from shared.runtime import Runtime
 from shared.web.admission import Admission
 from shared.web.app import create_app
@@ -28,6 +29,8 @@ def service_app(
     routers: Sequence[APIRouter],
 ) -> FastAPI:
     """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
+    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
+    runtime.follow(revocations)
     runtime.wire()
     name = runtime.settings.service
 
@@ -47,7 +50,10 @@ def service_app(
         readiness=_readiness(runtime),
         registry=runtime.registry,
         verifier=Verifier(
-            lambda: {kid: row.model_dump() for kid, row in keys.items()}, runtime.settings.issuer, runtime.clock
+            lambda: {kid: row.model_dump() for kid, row in keys.items()},
+            runtime.settings.issuer,
+            runtime.clock,
+            revocations,
         ),
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds

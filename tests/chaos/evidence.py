@@ -287,9 +287,8 @@ def compacted_topics(client: Mapping[str, Any]) -> list[str]:
     admin = AdminClient(dict(client))
     names = [name for name in admin.list_topics(timeout=20).topics if not name.startswith("__")]
     asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=20)
-    return sorted(
-        one.name for one, settings in asked.items() if settings.result(20)["cleanup.policy"].value == "compact"
-    )
+    policies = {one.name: settings.result(20)["cleanup.policy"].value for one, settings in asked.items()}
+    return sorted(name for name, policy in policies.items() if "compact" in policy.split(","))
 
 
 def _message_id(path: Path) -> str:

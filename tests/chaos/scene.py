@@ -63,7 +63,7 @@ class Scene:
         ends = ends_of_topics(self.city.bootstrap)
         harm = self.city.hit(victim)
         back_at = self.city.returned(harm)
-        if victim == "identity":  # it writes nothing under this load: what it does is give tokens
+        if victim == "identity":  # it writes next to nothing under this load: what it does is give tokens
             self.city.operator_token()
             harm.effect_at = time.time()
         elif victim == "store":

@@ -49,6 +49,15 @@ async def _caught_up(office: Office) -> bool:
     return await office.runtime.tables_fault() is None
 
 
+async def _is_young(office: Office, topic: str) -> bool:
+    return office.runtime.table_age(topic) < 3
+
+
+async def _is_old(office: Office, topic: str) -> bool:
+    """Longer than a fetch that waits for news, and whatever was under way."""
+    return office.runtime.table_age(topic) > 4
+
+
 # -- tables ------------------------------------------------------------------------------------------------
 
 
@@ -70,7 +79,9 @@ async def test_an_empty_table_is_ready_at_once(ground: Ground) -> None:
     office = ground.office()
     offices = office.list_offices(topic)
     async with ground.running(office):
-        await eventually(lambda: _caught_up(office), within=SOON)
+        assert office.runtime.table_age(topic) == float("inf")
+        await eventually(lambda: _caught_up(office), within=SOON, every=0.001)
+        assert office.runtime.table_age(topic) < SOON, "what is ready is of a known age"
         assert not offices
 
 
@@ -85,8 +96,10 @@ async def test_a_table_goes_on_after_an_outage_of_the_broker(ground: Ground, how
         if how == "killed":
             ground.kill("kafka")
         else:
+            await eventually(lambda: _is_young(office, topic), within=SOON)
             async with ground.frozen("kafka"):
-                await asyncio.sleep(4)
+                await eventually(lambda: _is_old(office, topic), within=SOON)
+            await eventually(lambda: _is_young(office, topic), within=SOON)
         assert offices["east"].floor == 1, "what is known stays known"
         await asyncio.to_thread(_list, ground, topic, ("east", 2), ("west", 3), after=1)
         await _shows(offices, {"east": 2, "west": 3})

@@ -107,10 +107,11 @@ def rows() -> Iterator[Row]:
 def keeping() -> Iterator[str]:
     """How long things are kept."""
     topics = load([]).topics
-    days = sorted({(topic.personal, topic.retention_days) for topic in topics if topic.retention_days})
+    days = sorted({(topic.personal, topic.retention_days) for topic in topics if topic.kind == "log"})
+    rows = ", ".join(f"{t.name} {t.retention_days} days" for t in topics if t.kind != "log" and t.retention_days)
     told = ", ".join(f"{'personal' if personal else 'other'} topics {n} days" for personal, n in days)
     kept = repository.PERSONAL_RETENTION.days
-    yield f"Records: {told}; tables for ever. Personal entries of journals keep their data {kept} days."
+    yield f"Records: {told}; tables for ever ({rows} only). Personal entries of journals keep their data {kept} days."
     yield f"An aggregate knows the last {repository.SEEN_LIMIT} ids of departments' statements again."
     life, leeway = TOKEN_LIFE.total_seconds(), authentication.LEEWAY.total_seconds()
     yield f"Access tokens live {_s(life)}; clocks may differ by {_s(leeway)}."

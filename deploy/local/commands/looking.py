@@ -85,12 +85,14 @@ def logs(
 
 
 def _processes(found: Status) -> Table:
-    table = _table("process", "state", "up", "cpu %", "MB", "parked", "address", right="up cpu % MB parked")
+    columns = ("process", "state", "up", "cpu %", "MB", "parked", "revoked", "address")
+    table = _table(*columns, right="up cpu % MB parked revoked")
     services = {one.name: one for one in found.services}
     for one in found.processes:
         service = services.get(one.name)
         parked = "" if service is None or service.parked is None else _marked(service.parked)
-        figures = [_duration(one.up_s), _number(one.cpu_percent), _number(one.rss_mb), parked]
+        revoked = "" if service is None or service.revoked_after_s is None else f"{service.revoked_after_s:.2f} s"
+        figures = [_duration(one.up_s), _number(one.cpu_percent), _number(one.rss_mb), parked, revoked]
         table.add_row(one.name, _state(one, service), *figures, one.address or "")
     return table
 

@@ -20,10 +20,12 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
         faults.append(Fault("/password", "missing", "a new account needs one"))
     if faults:
         raise Invalid("The account cannot be kept", faults=tuple(faults))
-    password_hash = known.password_hash if known else ""
+    password_hash = None
     if wish.password is not None:
-        password_hash = await desk.passwords.kept_or_new(password_hash or None, wish.password.get_secret_value())
-    now, person = desk.clock.now(), Person(id=id_, password_hash=password_hash, **wish.model_dump(exclude={"password"}))
+        kept = known.password_hash if known else None
+        password_hash = await desk.passwords.kept_or_new(kept, wish.password.get_secret_value())
+    now, asked = desk.clock.now(), wish.model_dump(exclude={"password"})
+    person = Person(id=id_, password_hash=password_hash or "", **asked)
     person.open(now)
     try:
         return await desk.people.put(person, lambda known: known.revise(wish, password_hash, now), version=version)
@@ -36,19 +38,21 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     id_ = client_id(code)
     known = await desk.clients.find(id_)
     PreconditionFailed.unless_current(version, known.v if known else 0)
-    secret_hash = known.secret_hash if known and wish.kind != "application" else None
+    kept = known.secret_hash if known else None
     faults = await _place_faults(desk, wish.organisation, wish.division, "")
     if code.startswith("person-"):  # both are the `sub` of a token
         faults.append(Fault("", "reserved", "a program does not go by a person's id"))
-    if wish.kind != "application" and secret_hash is None and wish.secret is None:
+    if wish.kind != "application" and kept is None and wish.secret is None:
         faults.append(Fault("/secret", "missing", "a new program needs one"))
     if faults:
         raise Invalid("The account cannot be kept", faults=tuple(faults))
+    secret_hash = None
     if wish.secret is not None:
-        secret_hash = await desk.passwords.kept_or_new(secret_hash, wish.secret.get_secret_value())
+        secret_hash = await desk.passwords.kept_or_new(kept, wish.secret.get_secret_value())
     client = Client(id=id_, code=code, secret_hash=secret_hash, **wish.model_dump(exclude={"secret"}))
-    client.open(desk.clock.now())
-    return await desk.clients.put(client, lambda known: known.revise(wish, secret_hash), version=version)
+    now = desk.clock.now()
+    client.open(now)
+    return await desk.clients.put(client, lambda known: known.revise(wish, secret_hash, now), version=version)
 
 
 async def _place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from shared.aggregate import Aggregate
+from services.identity.revocable import Revocable
 from shared.contracts.identity import AccountOpened, ContactPublished
 
 PERSON_PATTERN = r"^person-[a-z0-9]+(-[a-z0-9]+)*$"
@@ -66,7 +66,7 @@ class ClientWish(_Wish):
         return self
 
 
-class Person(Aggregate):
+class Person(Revocable):
     """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else."""
 
     login: str
@@ -88,13 +88,20 @@ class Person(Aggregate):
         self.record(AccountOpened(account=self.id, kind=self.kind, organisation=organisation), now)
         self.record(self._contact(), now)
 
-    def revise(self, wish: PersonWish, password_hash: str, now: datetime) -> None:
-        """Take over what the operator put; only changed contact data makes an event."""
-        before = self._contact()
+    def revise(self, wish: PersonWish, password_hash: str | None, now: datetime) -> None:
+        """Take over what the operator put. Changed contact data makes an event; another password or post ends all
+        sessions and tokens. Without a password hash the one that is kept stays."""
+        before, password_hash = self._contact(), password_hash or self.password_hash
+        if (password_hash, wish.post) != (self.password_hash, self.post):
+            self.sign_out(now)
         self.login, self.password_hash, self.post = wish.login, password_hash, wish.post
         self.name, self.mail, self.phone, self.language = wish.name, wish.mail, wish.phone, wish.language
         if self._contact() != before:
             self.record(self._contact(), now)
+
+    def sign_out(self, now: datetime) -> None:
+        """End all sessions and tokens."""
+        self.revoke(f"user:{self.id}", now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(
@@ -102,7 +109,7 @@ class Person(Aggregate):
         )
 
 
-class Client(Aggregate):
+class Client(Revocable):
     """A program's account. `secret_hash` is `None` for applications."""
 
     code: str
@@ -118,10 +125,20 @@ class Client(Aggregate):
         if self.kind != "application":
             self.record(AccountOpened(account=self.code, kind=self.kind, organisation=self.organisation), now)
 
-    def revise(self, wish: ClientWish, secret_hash: str | None) -> None:
-        """Take over what the operator put."""
+    def revise(self, wish: ClientWish, secret_hash: str | None, now: datetime) -> None:
+        """Take over what the operator put; without a secret's hash the one that is kept stays. Whatever makes the
+        program another one, or takes something from it, ends the tokens that were given to it."""
+        secret_hash = None if wish.kind == "application" else secret_hash or self.secret_hash
+        before = (self.kind, self.secret_hash, self.organisation, self.division)
+        narrowed = before != (wish.kind, secret_hash, wish.organisation, wish.division)
+        if narrowed or not set(self.redirect_uris) <= set(wish.redirect_uris):
+            self.revoke(f"client:{self.code}", now)
         self.kind, self.name, self.secret_hash = wish.kind, wish.name, secret_hash
         self.redirect_uris, self.organisation, self.division = wish.redirect_uris, wish.organisation, wish.division
+
+    def may_be_told_at(self, uri: str) -> bool:
+        """Whether it signs people in, and hears of it there."""
+        return self.kind == "application" and self.may_return_to(uri)
 
     def may_return_to(self, uri: str) -> bool:
         """Whether `uri` is exactly one of the client's; on loopback the port may be any (RFC 8252 section 7.3)."""

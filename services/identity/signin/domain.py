@@ -38,6 +38,15 @@ class InvalidGrant(OAuthError):
         super().__init__("The code is not valid")
 
 
+class LoginRequired(OAuthError):
+    """Nobody is signed in, and the application wants nobody to be asked (OpenID Connect Core section 3.1.2.6)."""
+
+    code = "login_required"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is signed in")
+
+
 class WrongCredentials(DomainError):
     """Unknown login name or wrong password: nobody is told which."""
 
@@ -69,15 +78,28 @@ class AuthorizationRequest(BaseModel):
     state: str
     challenge: str
     language: Literal["zh", "en"]
+    prompt: str = ""
+    max_age: int | None = None
+    """Seconds since signing in, at most."""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the person may be asked to sign in."""
+        return "none" not in self.prompt.split()
+
+    def is_enough(self, begun_at: datetime, now: datetime) -> bool:
+        """Whether a session of that age will do (OpenID Connect Core section 3.1.2.1)."""
+        is_young = self.max_age is None or now - begun_at <= timedelta(seconds=self.max_age)
+        return is_young and not {"login", "select_account", "consent"} & set(self.prompt.split())
 
 
 class Grant(Aggregate):
-    """A code that was handed out: for whom, to which client, against which proof. Only the code's digest is kept."""
+    """A code that was handed out: in which session, to which client, against which proof. Only its digest is kept."""
 
     client: str
     redirect_uri: str
     challenge: str
-    person: str
+    session: str
     expires_at: datetime
     redeemed: bool = False
 

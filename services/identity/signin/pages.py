@@ -12,7 +12,12 @@ from fastapi.responses import RedirectResponse, Response
 from services.identity.accounts.domain import client_id
 from services.identity.desk import Desk
 from services.identity.signin import commands
-from services.identity.signin.domain import AuthorizationRequest, OAuthError, TooManyAttempts, WrongCredentials
+from services.identity.signin.domain import (
+    AuthorizationRequest,
+    OAuthError,
+    TooManyAttempts,
+    WrongCredentials,
+)
 from services.identity.signin.sealing import seal, unseal
 from services.identity.signin.texts import Language, preferred, words
 from services.identity.web import TheDesk
@@ -21,6 +26,7 @@ from shared.web.authentication import public
 from shared.web.edge import PAGE_CSP
 
 COOKIE = "tongban_browser"
+SESSION = "tongban_session"
 LONGEST = 200
 """Characters of a login name and of a password."""
 templates = pages.templates(Path(__file__).parent / "templates")
@@ -40,8 +46,11 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
         return _refused(request, language, "unknown_client")
     try:
         wish = commands.checked(asked, language)
+        code = await commands.go_on(desk, wish, request.cookies.get(_session_cookie(desk), ""))
     except OAuthError as error:
         return _back(desk, asked["redirect_uri"], asked.get("state", ""), error=error.code)
+    if code is not None:
+        return _back(desk, wish.redirect_uri, wish.state, code=code)
     return await _form(request, desk, wish)
 
 
@@ -63,7 +72,12 @@ async def answer(
     try:
         if max(len(login), len(password)) > LONGEST:  # nobody's, and not worth a hash
             raise WrongCredentials
-        code = await commands.sign_in(desk, wish, login, password)
+        await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
+        name, kept = request.headers.get("user-agent", ""), request.cookies.get(_session_cookie(desk), "")
+        browser = commands.Browser(name, kept)
+        code, secret = await commands.sign_in(desk, wish, login, password, browser)
+    except OAuthError:
+        return _refused(request, wish.language, "unknown_client")
     except WrongCredentials as error:
         return await _form(request, desk, wish, login, {"login": words(wish.language)["wrong"]}, error.status)
     except TooManyAttempts as error:
@@ -71,7 +85,18 @@ async def answer(
         page = await _form(request, desk, wish, login, {"login": told}, error.status)
         page.headers["Retry-After"] = str(error.wait)
         return page
-    return _back(desk, wish.redirect_uri, wish.state, code=code)
+    page = _back(desk, wish.redirect_uri, wish.state, code=code)
+    page.set_cookie(_session_cookie(desk), secret, secure=_is_secure(desk), httponly=True, samesite="lax")
+    return page
+
+
+def _session_cookie(desk: Desk) -> str:
+    """With the prefix nobody but this host can set it (RFC 6265bis section 4.1.3.2); it needs https."""
+    return f"__Host-{SESSION}" if _is_secure(desk) else SESSION
+
+
+def _is_secure(desk: Desk) -> bool:
+    return desk.issuer.startswith("https:")
 
 
 async def _form(
@@ -98,7 +123,7 @@ async def _form(
     page.headers["Content-Security-Policy"] = PAGE_CSP.replace(
         "form-action 'self'", f"form-action 'self' {_form_target(wish.redirect_uri)}"
     )
-    page.set_cookie(COOKIE, browser, path="/authorize", secure=desk.issuer.startswith("https:"), httponly=True)
+    page.set_cookie(COOKIE, browser, path="/authorize", secure=_is_secure(desk), httponly=True)
     return page
 
 
@@ -110,6 +135,8 @@ def _as_asked(wish: AuthorizationRequest) -> dict[str, str]:
         "state": wish.state,
         "code_challenge": wish.challenge,
         "code_challenge_method": "S256",
+        **({"prompt": wish.prompt} if wish.prompt else {}),
+        **({"max_age": str(wish.max_age)} if wish.max_age is not None else {}),
     }
 
 

@@ -12,7 +12,7 @@ from services.intake.rules.domain import CALENDAR_ID, RULES_ID, Rule, RulePack, 
 from services.intake.web import TheDesk
 from shared.caller import Caller
 from shared.errors import Fault, Invalid
-from shared.web.authentication import public, requires
+from shared.web.authentication import PRIVILEGED_SECONDS, public, requires
 from shared.web.preconditions import tell_kept
 
 router = APIRouter(tags=["rules"])
@@ -52,7 +52,7 @@ class Calendar(BaseModel):
             raise Invalid("The calendar contradicts itself", faults=tuple(faults))
 
 
-Loader = Annotated[Caller, Depends(requires(policy.may_set_rules))]
+Loader = Annotated[Caller, Depends(requires(policy.may_set_rules, within=PRIVILEGED_SECONDS))]
 OPEN = [Depends(public("law is public"))]
 
 

@@ -12,13 +12,13 @@ from services.notifications.messages.domain import Message, State
 from services.notifications.web import TheDesk
 from shared.caller import Caller
 from shared.errors import Invalid, NotFound
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 from shared.web.paging import Page, Paging
 from shared.web.preconditions import etag
 
 router = APIRouter(prefix="/messages", tags=["messages"])
 Looker = Annotated[Caller, Depends(requires(policy.may_look))]
-Retrier = Annotated[Caller, Depends(requires(policy.may_retry))]
+Retrier = Annotated[Caller, Depends(requires(policy.may_retry, within=PRIVILEGED_SECONDS))]
 
 
 class MessageView(BaseModel):

@@ -11,11 +11,11 @@ from services.notifications.templates.domain import VARIABLES, Code, Template
 from services.notifications.web import TheDesk
 from shared.caller import Caller
 from shared.contracts import Text
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 from shared.web.preconditions import IfMatch, tell_kept
 
 router = APIRouter(prefix="/templates", tags=["templates"])
-Operator = Annotated[Caller, Depends(requires(policy.may_keep_templates))]
+Operator = Annotated[Caller, Depends(requires(policy.may_keep_templates, within=PRIVILEGED_SECONDS))]
 
 
 class Texts(BaseModel):

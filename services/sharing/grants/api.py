@@ -12,7 +12,7 @@ from services.sharing.grants.domain import Declaration, Grant, State, Terms
 from services.sharing.web import TheDesk
 from shared.caller import Caller
 from shared.errors import Forbidden
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 from shared.web.idempotency import IdempotencyKey, body_digest, derive
 from shared.web.paging import Cursor, Page, Paging
 from shared.web.preconditions import IfMatch, etag, tell_kept
@@ -74,7 +74,7 @@ async def request_grant(
 async def declare_grant(
     grant: GrantId,
     wanted: Declaration,
-    _: Annotated[Caller, Depends(requires(policy.is_operator))],
+    _: Annotated[Caller, Depends(requires(policy.is_operator, within=PRIVILEGED_SECONDS))],
     desk: TheDesk,
     response: Response,
 ) -> GrantView:

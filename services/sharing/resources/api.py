@@ -11,7 +11,7 @@ from services.sharing.web import TheDesk
 from shared.caller import Caller
 from shared.contracts.sharing import ResourcePublished
 from shared.errors import Fault, Invalid, NotFound
-from shared.web.authentication import requires
+from shared.web.authentication import PRIVILEGED_SECONDS, requires
 from shared.web.exact import nothing_unknown
 from shared.web.paging import Cursor, Page, Paging
 from shared.web.preconditions import etag, tell_kept
@@ -44,7 +44,7 @@ async def show_resource(code: Code, desk: TheDesk, response: Response) -> Resour
 async def publish_resource(
     code: Code,
     offer: ResourcePublished,
-    caller: Annotated[Caller, Depends(requires(policy.is_department_or_operator))],
+    caller: Annotated[Caller, Depends(requires(policy.is_department_or_operator, within=PRIVILEGED_SECONDS))],
     desk: TheDesk,
     response: Response,
 ) -> ResourcePublished:

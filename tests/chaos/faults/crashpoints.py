@@ -72,7 +72,7 @@ def _division() -> dict[str, Any]:
 
 
 def _until_dead(scene: Scene, service: str, process: Popen[bytes]) -> int | None:
-    """Wait for its death. Under this load identity writes nothing by itself: give it something to write."""
+    """Wait for its death. Under this load identity writes next to nothing by itself: give it something to write."""
     row, times = _division(), count(1)
 
     def dead() -> bool:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
 from services.identity.settings import IdentitySettings
-from services.identity.signin.commands import access_token
+from services.identity.signin.commands import Versions, access_token
 from shared.caller import Caller
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
@@ -98,7 +98,7 @@ class Identity:
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""
-        token = access_token(self.desk, Caller("operator", "operator", None, None, "operator"))
+        token = access_token(self.desk, Caller("operator", "operator", None, None, "operator"), Versions(1))
         return {"Authorization": f"Bearer {token}"}
 
     async def client_token(self, code: str, secret: str) -> httpx.Response:
@@ -110,7 +110,7 @@ class Identity:
 
     async def form(self, http: httpx.AsyncClient | None = None, **asked: str) -> str:
         """The sealed request of a fresh sign-in page."""
-        page = await (http or self.http).get("/authorize", params=ASKED | asked)
+        page = await (http or self.http).get("/authorize", params=ASKED | {"prompt": "login"} | asked)
         assert page.status_code == 200, page.text
         found = re.search(r'name="request" value="([^"]+)"', page.text)
         assert found

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.identity.signin.commands import access_token
+from services.identity.signin.commands import Versions, access_token
 from shared.caller import Caller, Kind
 from shared.web.authentication import policies
 from tests.service.identity.conftest import DIVISIONS, HRSS, LI_NA, POLICE, WEB, Identity
@@ -37,6 +37,10 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
     ("GET", "/me"): (401, 200, 404, 404, 404, 200, 200, 200),
+    ("GET", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/me/sessions/{session}"): (401, 404, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/people/{id}/sessions"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked/records"): (*OPERATOR_ONLY, 404),
     ("POST", "/ops/parked/retry"): (*OPERATOR_ONLY, 404),
@@ -49,6 +53,8 @@ ADDRESSES = {
     "/divisions/{code}": "/divisions/21",
     "/organisations/{code}": "/organisations/police",
     "/people/{id}": "/people/person-li-na",
+    "/people/{id}/sessions": "/people/person-li-na/sessions",
+    "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
     "/ops/parked/records": "/ops/parked/records?topic=t&key=k",
     "/ops/parked/retry": "/ops/parked/retry?topic=t&key=k",
@@ -78,7 +84,7 @@ def bearer(identity: Identity, who: tuple[str, Kind, str | None] | None) -> dict
     if who is None:
         return {}
     id_, kind, org = who
-    token = access_token(identity.desk, Caller(id_, kind, org, "2102" if org else None, "test"))
+    token = access_token(identity.desk, Caller(id_, kind, org, "2102" if org else None, "test"), Versions(1))
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.identity.signin.commands import access_token
+from services.identity.signin.commands import Versions, access_token
 from shared.caller import Caller
 from tests.service.identity.conftest import ASKED, ISSUER, OPERATOR_SECRET, PASSWORD, RETURN, Identity, challenge
 
@@ -332,7 +332,7 @@ async def test_a_token_is_no_form_and_a_form_is_no_token(city: Identity) -> None
 
 async def test_identity_refuses_tokens_that_are_not_its_own(city: Identity) -> None:
     caller = Caller("person-li-na", "person", None, None, "web")
-    good = access_token(city.desk, caller)
+    good = access_token(city.desk, caller, Versions(1))
     assert (await city.me(good)).status_code == 200
     header, claims = jwt.get_unverified_header(good), jwt.decode(good, options={"verify_signature": False})
     foreign = ec.generate_private_key(ec.SECP256R1())

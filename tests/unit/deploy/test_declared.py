@@ -68,8 +68,7 @@ services: [identity, intake]
 topics:
   - {name: intake.events, writer: identity, kind: log, partitions: 4, retention_days: 7, personal: false,
      readers: [services]}
-  - {name: intake.items, writer: intake, kind: compacted, partitions: 1, retention_days: 7, personal: false,
-     readers: [nobody]}
+  - {name: intake.items, writer: intake, kind: compacted, partitions: 1, personal: false, readers: [nobody]}
   - {name: portal.events, writer: portal, kind: log, partitions: 1, personal: false, readers: [services]}
   - {name: intake.items, writer: intake, kind: compacted, partitions: 1, personal: false, readers: ["{department}"]}
 """)
@@ -78,9 +77,8 @@ topics:
     assert raised.value.faults == [
         "topics.yaml: intake.events: only intake may write there, not identity",
         "topics.yaml: intake.items: reader nobody is not a member",
-        "topics.yaml: intake.items: a log has retention_days, a compacted table has none",
         "topics.yaml: portal.events: writer portal is not a member",
-        "topics.yaml: portal.events: a log has retention_days, a compacted table has none",
+        "topics.yaml: portal.events: a log has retention_days",
         "topics.yaml: intake.items: reader {department} is not a member",
         "topics.yaml: intake.items is declared twice",
     ]

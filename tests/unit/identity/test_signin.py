@@ -22,7 +22,7 @@ def grant() -> Grant:
         client="web",
         redirect_uri=RETURN,
         challenge=CHALLENGE,
-        person="person-li-na",
+        session="session-1",
         expires_at=NOW + CODE_LIFE,
     )
 

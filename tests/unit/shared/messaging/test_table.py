@@ -1,13 +1,16 @@
 """Table: reference data in memory; a bad row changes nothing, and says so."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
+from aiokafka import TopicPartition
 
 from shared.messaging.envelope import Record
 from shared.messaging.parked import Parked
-from shared.messaging.table import Table, TableReader
+from shared.messaging.table import SILENT_SECONDS, Table, TableReader
 from shared.store.memory import MemoryDatabase
 from tests.petitions import OfficeListed
 
@@ -240,7 +243,15 @@ async def test_a_table_is_relied_on_when_it_is_caught_up(offices: Table[OfficeLi
     reader = TableReader([offices], parked, dict)
     assert reader.fault() == f"{TOPIC}: not caught up yet"
     reader.ready.set()
+    _notes(reader, (1, 5, 5, 2), (2, 5, 5, 1))
     assert reader.fault() is None
+
+
+async def test_a_table_of_which_nothing_is_heard_any_more_is_not_relied_on(following: TableReader) -> None:
+    _notes(following, (1, 5, 5, SILENT_SECONDS + 1), (2, 5, 5, 1))
+    assert following.fault() == f"{TOPIC}: not heard of for 20 s"
+    _notes(following, (3, 5, 5, 0))
+    assert following.fault() is None
 
 
 async def test_an_older_row_that_comes_late_changes_nothing(
@@ -249,3 +260,75 @@ async def test_an_older_row_that_comes_late_changes_nothing(
     older, newer = row("east", 1), row("east", 2)
     await _feed(reader, newer, older)
     assert offices["east"].floor == 2
+
+
+# -- how old what is known is ------------------------------------------------------------------------------
+
+
+@dataclass
+class Fetching:
+    """As much of a consumer as tells what the broker answered."""
+
+    answered: int | None = None
+    end: int | None = None
+
+    def last_poll_timestamp(self, _: TopicPartition) -> int | None:
+        return self.answered
+
+    def highwater(self, _: TopicPartition) -> int | None:
+        return self.end
+
+
+PLACE = TopicPartition(TOPIC, 0)
+
+
+def _notes(reader: TableReader, *rounds: tuple[int, int, int, float]) -> float:
+    """Rounds of (answer, end, position, seconds ago); the age then."""
+    now = time.monotonic()
+    for answered, end, position, ago in rounds:
+        reader._note(PLACE, Fetching(answered, end), position, now - ago)
+    return round(reader.age(TOPIC))
+
+
+@pytest.fixture
+def following(offices: Table[OfficeListed], parked: Parked) -> TableReader:
+    reader = TableReader([offices], parked, dict)
+    reader.ready.set()
+    return reader
+
+
+def test_before_the_first_answer_nothing_is_known(following: TableReader) -> None:
+    assert following.age(TOPIC) == float("inf")
+    following._note(PLACE, Fetching(), 0, time.monotonic())
+    assert following.age(TOPIC) == float("inf")
+
+
+def test_an_answer_tells_what_there_was_when_it_was_asked_for(following: TableReader) -> None:
+    assert _notes(following, (1, 5, 5, 90), (2, 5, 5, 60)) == 90, "it was asked for after the answer before"
+    assert _notes(following, (3, 6, 6, 30)) == 60
+
+
+def test_the_same_answer_tells_nothing_new(following: TableReader) -> None:
+    assert _notes(following, (1, 5, 5, 90), (2, 5, 5, 60), (2, 5, 5, 30), (2, 5, 5, 1)) == 90
+
+
+def test_what_was_not_read_yet_is_not_known(following: TableReader) -> None:
+    assert _notes(following, (1, 5, 5, 90), (2, 5, 5, 60), (3, 9, 8, 30)) == 90
+    assert _notes(following, (4, 9, 9, 10)) == 30
+
+
+async def test_while_a_row_is_not_understood_the_topic_is_not_known(following: TableReader, row: Write) -> None:
+    assert _notes(following, (1, 5, 5, 90), (2, 5, 5, 60)) == 90
+    await _feed(following, row("east", None))
+    assert _notes(following, (3, 6, 6, 30), (4, 6, 6, 10)) == 90
+    await _feed(following, row("east", 2))
+    assert _notes(following, (5, 7, 7, 5)) == 10
+
+
+def test_rows_of_no_use_go_with_what_is_known_of_them(offices: Table[OfficeListed]) -> None:
+    for code, floor in (("east", 1), ("west", 2)):
+        offices.put(code.encode(), OfficeListed(code=code, floor=floor), 7)
+    offices.prune(lambda office: office.floor == 1)
+    assert _floors(offices) == {"west": 2}
+    offices.put(b"east", OfficeListed(code="east", floor=3), 1)
+    assert _floors(offices) == {"west": 2, "east": 3}

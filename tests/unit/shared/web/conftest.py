@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from shared import telemetry
 from shared.caller import Caller
 from shared.errors import Conflict, Fault, IdempotencyKeyReused, Invalid
+from shared.revocations import Revocations
 from shared.store import Contention, Unavailable
 from shared.testing.clock import FakeClock
 from shared.web.admission import Admission
 from shared.web.app import ServiceApp, create_app
-from shared.web.authentication import Verifier, public, requires
+from shared.web.authentication import PRIVILEGED_SECONDS, Verifier, public, requires
 from shared.web.idempotency import IdempotencyKey, body_digest, derive
 from shared.web.paging import Cursor, Page, Paging
 from shared.web.preconditions import IfMatch, etag
@@ -73,6 +74,8 @@ class Crowd:
     """Requests that stay inside until the test lets them go, and how far behind the service says it is."""
 
     behind: float = 0.0
+    age: float = 0.0
+    """Of the revocations."""
     inside: int = 0
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -80,6 +83,19 @@ class Crowd:
 router = APIRouter(prefix="/things", tags=["things"])
 People = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person"))]
 anybody = [Depends(public("a test"))]
+
+
+Operators = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "operator", within=PRIVILEGED_SECONDS))]
+
+
+@router.get("/mine")
+async def mine(caller: People) -> str:
+    return caller.id
+
+
+@router.get("/all")
+async def everything(caller: Operators) -> str:
+    return caller.id
 
 
 @router.post("", status_code=201, summary="Make a thing")
@@ -152,7 +168,19 @@ def admission(crowd: Crowd) -> Admission:
 
 
 @pytest.fixture
-def app(signer: Signer, clock: FakeClock, readiness: Readiness, admission: Admission, crowd: Crowd) -> ServiceApp:
+def revocations(clock: FakeClock, crowd: Crowd) -> Revocations:
+    return Revocations(clock, telemetry.new_registry(), lambda: crowd.age)
+
+
+@pytest.fixture
+def app(
+    signer: Signer,
+    clock: FakeClock,
+    readiness: Readiness,
+    admission: Admission,
+    revocations: Revocations,
+    crowd: Crowd,
+) -> ServiceApp:
     made = create_app(
         "waterworks",
         "1.0",
@@ -160,7 +188,7 @@ def app(signer: Signer, clock: FakeClock, readiness: Readiness, admission: Admis
         readiness=readiness,
         registry=telemetry.new_registry(),
         admission=admission,
-        verifier=Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock),
+        verifier=Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock, revocations),
         routers=[router],
         asyncapi=lambda: {"asyncapi": "3.0.0"},
     )

@@ -1,0 +1,1 @@
+"""Revocations of nothing, one a minute: every service tells by them how long a real one takes."""

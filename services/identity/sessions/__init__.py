@@ -1,0 +1,1 @@
+"""Where people are signed in: one session for each browser, seen and ended by the person."""

@@ -1,0 +1,15 @@
+"""How sessions are found."""
+
+from services.identity.sessions.domain import Session
+from shared.store import Repository
+from shared.store.collection import Index
+
+INDEXES = (Index([("person", 1), ("ended_at", 1), ("begun_at", -1)]),)
+MOST = 100
+
+
+async def open_of(sessions: Repository[Session], person: str) -> list[Session]:
+    """A person's sessions that nobody ended, the newest first, a hundred at most."""
+    filter_ = {"person": person, "ended_at": None}
+    found = await sessions.collection.find(filter_, sort=[("begun_at", -1)], limit=MOST)
+    return [sessions.load(document) for document in found]

@@ -18,6 +18,7 @@ from services.identity.signin.domain import (
     CHALLENGE_PATTERN,
     CODE_LIFE,
     AuthorizationRequest,
+    CodeReused,
     Grant,
     InvalidClient,
     InvalidGrant,
@@ -150,12 +151,21 @@ async def forget_grant(desk: Desk, id_: str) -> None:
 
 
 async def redeem_code(desk: Desk, client: str, code: str, redirect_uri: str, verifier: str) -> str:
-    """An access token for a code. Raises `InvalidGrant`, whatever is wrong with it."""
+    """An access token for a code. Raises `InvalidGrant`, whatever is wrong with it.
+
+    A code that is used again with its proof ends what it gave, with the session (RFC 6749 section 4.1.2). Without the
+    proof it does not: who reads a code somewhere could sign people out.
+    """
     now = desk.clock.now()
     try:
         grant = await desk.grants.change(
             derived_id("grant", code), lambda grant: grant.redeem(client, redirect_uri, verifier, now)
         )
+    except CodeReused:
+        if (known := await desk.grants.find(derived_id("grant", code))) is not None:
+            log.warning("signin.code-reused", client=client)
+            await desk.sessions.change(known.session, lambda session: session.end(now))
+        raise
     except NotFound:
         raise InvalidGrant from None
     found, application = await sessions.live(desk, grant.session), await desk.clients.find(client_id(client))

@@ -38,6 +38,10 @@ class InvalidGrant(OAuthError):
         super().__init__("The code is not valid")
 
 
+class CodeReused(InvalidGrant):
+    """The code was used before, and who shows it again has its proof as well: two have both."""
+
+
 class LoginRequired(OAuthError):
     """Nobody is signed in, and the application wants nobody to be asked (OpenID Connect Core section 3.1.2.6)."""
 
@@ -104,9 +108,11 @@ class Grant(Aggregate):
     redeemed: bool = False
 
     def redeem(self, client: str, redirect_uri: str, verifier: str, now: datetime) -> None:
-        """Use the code, once. Raises `InvalidGrant`."""
+        """Use the code, once. Raises `InvalidGrant`, and `CodeReused` the second time."""
         proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         fits = (client, redirect_uri) == (self.client, self.redirect_uri) and hmac.compare_digest(proof, self.challenge)
-        if self.redeemed or now >= self.expires_at or not fits:
+        if now >= self.expires_at or not fits:
             raise InvalidGrant
+        if self.redeemed:
+            raise CodeReused
         self.redeemed = True

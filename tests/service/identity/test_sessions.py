@@ -174,6 +174,15 @@ async def test_a_code_is_worth_nothing_once_its_session_is_over(city: Identity) 
     assert (await city.redeem(code, redirect_uri=PORTAL)).json()["error"] == "invalid_grant"
 
 
+async def test_a_code_that_two_have_with_its_proof_ends_what_it_gave(city: Identity) -> None:
+    code = await city.code()
+    hers = (await city.redeem(code)).json()["access_token"]
+    assert (await city.redeem(code, code_verifier="w" * 43)).json()["error"] == "invalid_grant"
+    assert not await revoked(city, hers), "who only saw the code signs nobody out"
+    assert (await city.redeem(code)).json()["error"] == "invalid_grant"
+    assert await revoked(city, hers)
+
+
 @pytest.mark.parametrize("changes", [{"redirect_uris": [PORTAL]}, None], ids=["its address goes", "it becomes another"])
 async def test_a_code_is_worth_nothing_once_its_application_lost_what_it_came_by(
     city: Identity, changes: dict[str, Any] | None

@@ -130,19 +130,15 @@ class TableReader:
         """The broker answers each fetch, also where nothing is new: at that moment we knew all there was.
 
         The consumer tells the moment by a clock that may jump, so it only says here that there was another answer. It
-        was asked for after the answer before, and the broker gave it then or later. While a row cannot be understood,
-        nothing is known to be whole.
+        was asked for after the answer before, and the broker gave it then or later.
         """
         polled, whole = consumer.last_poll_timestamp(partition), consumer.highwater(partition)
         known, asked = self._polled.get(partition, (None, None))
         if polled is None or whole is None or polled == known:
             return
         self._polled[partition] = polled, began
-        if asked is not None and position >= whole and not self._is_bad(partition.topic):
+        if asked is not None and position >= whole:
             self._whole_at[partition] = asked
-
-    def _is_bad(self, topic: str) -> bool:
-        return any(at[0] == topic for at in self._bad or ())
 
     def age(self, topic: str) -> float:
         """Seconds since the topic was known to be read to its end, at most; infinite before the first time."""
@@ -157,7 +153,7 @@ class TableReader:
             return None
         if not self.ready.is_set():
             return f"{', '.join(self.topics)}: not caught up yet"
-        silent = [topic for topic in self.topics if self.age(topic) > SILENT_SECONDS and not self._is_bad(topic)]
+        silent = [topic for topic in self.topics if self.age(topic) > SILENT_SECONDS]
         return f"{', '.join(silent)}: not heard of for {SILENT_SECONDS:.0f} s" if silent else None
 
     async def feed(self, record: Record) -> None:

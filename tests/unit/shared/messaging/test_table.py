@@ -317,14 +317,6 @@ def test_what_was_not_read_yet_is_not_known(following: TableReader) -> None:
     assert _notes(following, (4, 9, 9, 10)) == 30
 
 
-async def test_while_a_row_is_not_understood_the_topic_is_not_known(following: TableReader, row: Write) -> None:
-    assert _notes(following, (1, 5, 5, 90), (2, 5, 5, 60)) == 90
-    await _feed(following, row("east", None))
-    assert _notes(following, (3, 6, 6, 30), (4, 6, 6, 10)) == 90
-    await _feed(following, row("east", 2))
-    assert _notes(following, (5, 7, 7, 5)) == 10
-
-
 def test_rows_of_no_use_go_with_what_is_known_of_them(offices: Table[OfficeListed]) -> None:
     for code, floor in (("east", 1), ("west", 2)):
         offices.put(code.encode(), OfficeListed(code=code, floor=floor), 7)

@@ -10,6 +10,7 @@ import httpx
 import psutil
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 
 from deploy.kafka.apply import reason
@@ -157,9 +158,9 @@ def _sang(figures: dict[str, float]) -> bool:
 
 
 def _figures(metrics: str) -> dict[str, float]:
-    """The figures without labels."""
-    lines = (line.partition(" ") for line in metrics.splitlines() if not line.startswith("#") and "{" not in line)
-    return {name: value for name, _, text in lines if math.isfinite(value := float(text))}
+    """The figures without labels; JSON knows no endless ones."""
+    samples = (sample for family in text_string_to_metric_families(metrics) for sample in family.samples)
+    return {sample.name: sample.value for sample in samples if not sample.labels and math.isfinite(sample.value)}
 
 
 def _lag(admin: AdminClient) -> list[Lag]:

@@ -91,9 +91,9 @@ class Verifier:
         """Seconds since the revocations were known to be complete."""
         return self._revocations.age()
 
-    def verify(self, token: str, within: float = READ_SECONDS) -> Caller:
+    def verify(self, token: str) -> Caller:
         """The caller of a token. Raises `Unauthenticated` with code `token_expired`, `token_invalid` or
-        `token_revoked`, and `RevocationsStale` where they are older than `within` seconds."""
+        `token_revoked`, by the revocations as they are known here: see `age`."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._cache.get(digest)
         if known is None or known.kid not in self._keys():
@@ -107,8 +107,6 @@ class Verifier:
         if self._revocations.refuse(known.scopes):
             self._cache.pop(digest, None)
             raise Unauthenticated("The access token was revoked", code="token_revoked")
-        if self.age > within:
-            raise RevocationsStale("It is not known here what was revoked of late")
         return known.caller
 
     def _decode(self, token: str) -> _Known:
@@ -165,9 +163,10 @@ class Requires:
         if credentials is None or len(request.headers.getlist("authorization")) != 1:
             raise Unauthenticated("This needs an access token")
         verifier: Verifier = request.app.state.verifier
-        reads = request.method in ("GET", "HEAD")
-        request.scope.setdefault("state", {})[REVOCATIONS_AGE] = verifier.age
-        caller = verifier.verify(credentials.credentials, self.within or (READ_SECONDS if reads else WRITE_SECONDS))
+        age = request.scope.setdefault("state", {})[REVOCATIONS_AGE] = verifier.age
+        caller = verifier.verify(credentials.credentials)
+        if age > (self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)):
+            raise RevocationsStale("It is not known here what was revoked of late")
         if not self.rule(caller):
             raise Forbidden("The caller may not do this")
         return caller

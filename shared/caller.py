@@ -9,6 +9,8 @@ Kind = Literal["person", "officer", "department", "operator"]
 AUDIENCE = "tongban"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 ALGORITHM = "ES256"
+SERVICES = "services"
+"""The scope of using the city's services; a token without it only tells an application who somebody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,6 @@ class Caller:
     client: str
     session: str | None = None
     """Where a person is signed in; programs have no session."""
+    scope: frozenset[str] = frozenset({SERVICES})
+    acr: str = ""
+    """How surely a person was known when signing in: `aal1` (one factor) or `aal2` (two); programs have none."""

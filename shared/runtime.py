@@ -6,7 +6,7 @@ while broker or store come and go, and tells readiness what is missing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -66,6 +66,7 @@ class Runtime:
         self._tables: list[Table[Any]] = []
         self._at_start: list[Callable[[], Awaitable[None]]] = []
         self._at_stop: list[Callable[[], Awaitable[None]]] = []
+        self._beside: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared = asyncio.Event()
         self._ahead = 0.0
@@ -132,6 +133,10 @@ class Runtime:
         """Run first when leaving, while all still runs: effects outside that are under way may end."""
         self._at_stop.append(finish)
 
+    def beside(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run while the service runs, once it is prepared; begun again when it breaks."""
+        self._beside.append(part)
+
     def _written(self, collection: str, aggregate: Aggregate) -> None:
         for remembered in self._remembered.get(collection, ()):
             remembered.forget(aggregate.id)
@@ -163,7 +168,7 @@ class Runtime:
         self._running_tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         parts = (
             self._prepare, self._publish, self._follow_tables, self._handle, self._wake, self._forget,
-            self._compare_clocks,
+            self._compare_clocks, *map(self._once_prepared, self._beside),
         )  # fmt: skip
         for part in parts:
             self._tasks.append(asyncio.create_task(self._keep(part), name=part.__name__))
@@ -214,6 +219,13 @@ class Runtime:
     async def _prepare(self) -> None:
         await self.prepare()
         self._prepared.set()
+
+    def _once_prepared(self, part: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def beside() -> None:
+            await self._prepared.wait()
+            await part()
+
+        return beside
 
     async def _publish(self) -> None:
         await self._prepared.wait()

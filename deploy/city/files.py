@@ -75,6 +75,9 @@ class Client(_Row):
     name: str
     secret: str | None = Field(default=None, repr=False)
     redirect_uris: list[str] = Field(default_factory=list)
+    post_logout_redirect_uris: list[str] = Field(default_factory=list)
+    backchannel_logout_uri: str | None = None
+    scopes: list[str] = ["openid", "services"]
     organisation: str | None = None
     division: str | None = None
 

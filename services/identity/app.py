@@ -1,5 +1,6 @@
 """Identity, put together."""
 
+import asyncio
 from functools import partial
 
 from fastapi import FastAPI
@@ -14,7 +15,7 @@ from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.desk import Desk
 from services.identity.keys import api as keys_api
-from services.identity.keys.commands import ensure_key
+from services.identity.keys import commands as keys
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.organisations import api as organisations_api
@@ -22,15 +23,18 @@ from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
+from services.identity.sessions import pages as sessions_pages
 from services.identity.sessions.domain import Session
 from services.identity.sessions.store import INDEXES as SESSION_INDEXES
+from services.identity.sessions.telling import Teller
 from services.identity.settings import IdentitySettings
-from services.identity.signin import api as token_api
 from services.identity.signin import pages as signin_pages
-from services.identity.signin.commands import forget_grant
-from services.identity.signin.domain import Grant
 from services.identity.signin.throttle import Throttle
+from services.identity.tokens import api as tokens_api
+from services.identity.tokens import commands as tokens
+from services.identity.tokens.domain import Assertion, Code, Family
 from shared.clock import Clock, SystemClock
+from shared.contracts.identity import KeyPublished
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
 from shared.store import Database
@@ -56,7 +60,8 @@ def build_for_tests(
 def _wire(
     settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None
 ) -> tuple[FastAPI, Runtime, Desk]:
-    runtime = Runtime(settings, database, clock, outlet=outlet)
+    runtime, teller = Runtime(settings, database, clock, outlet=outlet), Teller()
+    runtime.at_stop(teller.close)
     desk = Desk(
         issuer=settings.issuer,
         clock=clock,
@@ -66,28 +71,45 @@ def _wire(
         people=runtime.repository("people", Person, *PEOPLE_INDEXES),
         clients=runtime.repository("clients", Client),
         passwords=Passwords(),
-        keys=runtime.repository("keys", SigningKey),
-        keyring=Keyring(),
-        grants=runtime.repository("grants", Grant),
+        keys=runtime.repository("signing_keys", SigningKey),
+        keyring=Keyring(clock, settings.key_passphrase.get_secret_value()),
+        codes=runtime.repository("codes", Code),
+        families=runtime.repository("families", Family),
+        assertions=runtime.repository("assertions", Assertion),
         sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
         canaries=runtime.repository("canaries", Canary),
         throttle=Throttle(),
+        tell=teller,
     )
-    runtime.wake(desk.grants, partial(forget_grant, desk))
+    runtime.wake(desk.codes, partial(tokens.forget_code, desk))
+    runtime.wake(desk.families, partial(tokens.forget_family, desk))
+    runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
+    runtime.wake(desk.keys, partial(keys.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
+    changed = asyncio.Event()
+    runtime.table(KeyPublished, lambda row: row.kid, changed.set)
+    runtime.beside(partial(_reload_keys, desk, changed))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
-        organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
-        signin_pages.router,
+        organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
+        tokens_api.router, signin_pages.router,
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk
     return app, runtime, desk
 
 
+async def _reload_keys(desk: Desk, changed: asyncio.Event) -> None:
+    """Another replica made or ended a key: its public half on the topic says so."""
+    while True:
+        await changed.wait()
+        changed.clear()
+        await keys.load(desk)
+
+
 async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
     """From the first start there are a signing key and the operators' program, with the secret of the settings."""
-    await ensure_key(desk, settings.key_passphrase.get_secret_value())
+    await keys.ensure_keys(desk)
     await ensure_canary(desk)
     await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))

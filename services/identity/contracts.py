@@ -12,4 +12,4 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.AccountOpened,
 )
 
-READS: tuple[type[EventModel], ...] = (identity.RevocationPublished,)
+READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished)

@@ -1,5 +1,6 @@
 """What a command of identity works with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.identity.accounts.domain import Client, Person
@@ -10,8 +11,8 @@ from services.identity.keys.keyring import Keyring
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
 from services.identity.sessions.domain import Session
-from services.identity.signin.domain import Grant
 from services.identity.signin.throttle import Throttle
+from services.identity.tokens.domain import Assertion, Code, Family
 from shared.clock import Clock
 from shared.store import Repository
 
@@ -30,7 +31,11 @@ class Desk:
     passwords: Passwords
     keys: Repository[SigningKey]
     keyring: Keyring
-    grants: Repository[Grant]
+    codes: Repository[Code]
+    families: Repository[Family]
+    assertions: Repository[Assertion]
     sessions: Repository[Session]
     canaries: Repository[Canary]
+    tell: Callable[[str, str], Awaitable[bool]]
+    """Post a logout token to an address of an application; whether that is done."""
     throttle: Throttle

@@ -44,7 +44,10 @@ class ContactPublished(EventModel):
 
 @published("tongban.identity.key-published.v1", on="identity.keys", table=True)
 class KeyPublished(EventModel):
-    """A public signing key as a JWK (RFC 7517): P-256, ES256, signature use."""
+    """A public signing key as a JWK (RFC 7517): P-256, ES256, signature use.
+
+    It comes a month before anything is signed with it. From `not_after` on it proves nothing.
+    """
 
     kid: str
     kty: Literal["EC"] = "EC"
@@ -53,6 +56,7 @@ class KeyPublished(EventModel):
     y: str
     alg: Literal["ES256"] = "ES256"
     use: Literal["sig"] = "sig"
+    not_after: AwareDatetime | None = None
 
 
 CANARY = "canary:"

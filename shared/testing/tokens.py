@@ -42,6 +42,7 @@ class FakeIdentity:
             "kind": kind,
             "org": org,
             "division": division,
+            "scope": "services",
         }
         return jwt.encode(claims, self.key, "ES256", {"typ": "at+jwt", "kid": self.kid})
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import jwt
 from fastapi import FastAPI, Request, Security
@@ -20,8 +20,9 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.caller import ALGORITHM, AUDIENCE, TOKEN_TYPE, Caller, Kind
+from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Caller, Kind
 from shared.clock import Clock
+from shared.contracts.identity import KeyPublished
 from shared.errors import DomainError, Forbidden, Unauthenticated
 from shared.revocations import Revocations
 
@@ -32,7 +33,6 @@ READ_SECONDS, WRITE_SECONDS, PRIVILEGED_SECONDS = 60.0, 10.0, 5.0
 REVOCATIONS_AGE = "revocations-age"
 """Of the request's state: how old the revocations were that its token was held against, in seconds."""
 
-Jwk = Mapping[str, Any]
 Rule = Callable[[Caller], bool]
 
 
@@ -48,6 +48,8 @@ class _Claims(BaseModel):
     kind: Kind
     org: str | None
     division: str | None
+    scope: str
+    acr: str = ""
     sid: str | None = None
     sv: int = 0
     uv: int = 0
@@ -78,11 +80,9 @@ class RevocationsStale(DomainError):
 
 
 class Verifier:
-    """Verifies access tokens. `keys` gives the public keys of the moment by `kid`; `issuer` is the exact `iss`."""
+    """Verifies access tokens. `keys`: the public keys by `kid`, as they come and go; `issuer` is the exact `iss`."""
 
-    def __init__(
-        self, keys: Callable[[], Mapping[str, Jwk]], issuer: str, clock: Clock, revocations: Revocations
-    ) -> None:
+    def __init__(self, keys: Mapping[str, KeyPublished], issuer: str, clock: Clock, revocations: Revocations) -> None:
         self._keys, self._issuer, self._clock, self._revocations = keys, issuer, clock, revocations
         self._cache: OrderedDict[bytes, _Known] = OrderedDict()
 
@@ -96,7 +96,7 @@ class Verifier:
         `token_revoked`, by the revocations as they are known here: see `age`."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._cache.get(digest)
-        if known is None or known.kid not in self._keys():
+        if known is None or self._key(known.kid) is None:
             known = self._decode(token)
             self._cache[digest] = known
             if len(self._cache) > CACHED_TOKENS:
@@ -108,6 +108,11 @@ class Verifier:
             self._cache.pop(digest, None)
             raise Unauthenticated("The access token was revoked", code="token_revoked")
         return known.caller
+
+    def _key(self, kid: str) -> KeyPublished | None:
+        """The key of that name, as long as it proves anything."""
+        row = self._keys.get(kid)
+        return None if row is None or (row.not_after is not None and row.not_after <= self._clock.now()) else row
 
     def _decode(self, token: str) -> _Known:
         try:
@@ -123,10 +128,12 @@ class Verifier:
         kid = header["kid"]
         if header["alg"] != ALGORITHM or header.get("typ") != TOKEN_TYPE:
             raise ValueError("not an access token of ours")
+        if (row := self._key(kid)) is None:
+            raise ValueError("no key of ours")
         claims = _Claims.model_validate(
             jwt.decode(
                 token,
-                jwt.PyJWK(dict(self._keys()[kid]), ALGORITHM),
+                jwt.PyJWK(row.model_dump(exclude={"not_after"}), ALGORITHM),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=self._issuer,
@@ -141,7 +148,16 @@ class Verifier:
         )
         if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
-        caller = Caller(claims.sub, claims.kind, claims.org, claims.division, claims.client_id, claims.sid)
+        caller = Caller(
+            claims.sub,
+            claims.kind,
+            claims.org,
+            claims.division,
+            claims.client_id,
+            claims.sid,
+            frozenset(claims.scope.split()),
+            claims.acr,
+        )
         return _Known(caller, claims.exp, kid, claims.scopes())
 
 
@@ -155,6 +171,7 @@ class Requires:
     rule: Rule
     within: float | None = None
     """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
+    scope: str = SERVICES
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -167,6 +184,8 @@ class Requires:
         caller = verifier.verify(credentials.credentials)
         if age > (self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)):
             raise RevocationsStale("It is not known here what was revoked of late")
+        if self.scope not in caller.scope:
+            raise Forbidden(f"The token is not for this: it needs the scope {self.scope}", code="insufficient_scope")
         if not self.rule(caller):
             raise Forbidden("The caller may not do this")
         return caller
@@ -182,10 +201,10 @@ class Public:
         """Lets everybody in."""
 
 
-def requires(rule: Rule, *, within: float | None = None) -> Callable[..., Awaitable[Caller]]:
+def requires(rule: Rule, *, within: float | None = None, scope: str = SERVICES) -> Callable[..., Awaitable[Caller]]:
     """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`. `within`: see `Requires`; what only few may
     do is `PRIVILEGED_SECONDS`."""
-    return Requires(rule, within)
+    return Requires(rule, within, scope)
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

@@ -13,9 +13,8 @@ _HERE = Path(__file__).parent
 router = APIRouter(include_in_schema=False, dependencies=[Depends(public("looks of the pages"))])
 
 
-def templates(folder: Path | None = None) -> Jinja2Templates:
-    """Templates of a feature's folder, and the shared `layout.html`. Escapes; an unknown variable is an error."""
-    folders = [folder] if folder else []
+def templates(*folders: Path) -> Jinja2Templates:
+    """Templates of these folders, and the shared `layout.html`. Escapes; an unknown variable is an error."""
     loader = FileSystemLoader([*folders, _HERE / "templates"])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

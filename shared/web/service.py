@@ -49,12 +49,7 @@ def service_app(
         lifespan=lifespan,
         readiness=_readiness(runtime),
         registry=runtime.registry,
-        verifier=Verifier(
-            lambda: {kid: row.model_dump() for kid, row in keys.items()},
-            runtime.settings.issuer,
-            runtime.clock,
-            revocations,
-        ),
+        verifier=Verifier(keys, runtime.settings.issuer, runtime.clock, revocations),
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.kafka.declared import load
-from services.identity.signin.commands import TOKEN_LIFE
+from services.identity.tokens.issuing import TOKEN_LIFE
 from services.notifications.messages import commands as mails
 from services.notifications.messages.domain import LONGEST_PAUSE, LONGEST_WAIT, pause
 from services.notifications.settings import NotificationsSettings

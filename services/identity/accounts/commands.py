@@ -3,6 +3,7 @@
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, client_id
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
+from services.identity.sessions import commands as sessions
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from shared.store import DuplicateKey
 
@@ -28,9 +29,14 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
     person = Person(id=id_, password_hash=password_hash or "", **asked)
     person.open(now)
     try:
-        return await desk.people.put(person, lambda known: known.revise(wish, password_hash, now), version=version)
+        now_kept, changed = await desk.people.put(
+            person, lambda known: known.revise(wish, password_hash, now), version=version
+        )
     except (DuplicateKey, NotFound):  # not the id is taken, the login name is
         raise Conflict("The login name is somebody else's", code="login_taken") from None
+    if known is not None and now_kept.token_version != known.token_version:
+        await sessions.end_open(desk, id_)
+    return now_kept, changed
 
 
 async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | None = None) -> tuple[Client, bool]:
@@ -42,8 +48,8 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     faults = await _place_faults(desk, wish.organisation, wish.division, "")
     if code.startswith("person-"):  # both are the `sub` of a token
         faults.append(Fault("", "reserved", "a program does not go by a person's id"))
-    if wish.kind != "application" and kept is None and wish.secret is None:
-        faults.append(Fault("/secret", "missing", "a new program needs one"))
+    if wish.kind != "application" and kept is None and wish.secret is None and not wish.jwks:
+        faults.append(Fault("/secret", "missing", "a program needs one, or keys"))
     if faults:
         raise Invalid("The account cannot be kept", faults=tuple(faults))
     secret_hash = None

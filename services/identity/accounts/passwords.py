@@ -1,7 +1,10 @@
 """Passwords and client secrets: argon2id, off the event loop, a bounded number at once."""
 
 import asyncio
+import hashlib
+import secrets
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,6 +15,8 @@ from argon2.low_level import Type
 
 T = TypeVar("T")
 AT_ONCE = 2
+REMEMBERED = 1_000
+"""Programs whose secret was shown of late."""
 
 
 class Passwords:
@@ -21,6 +26,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
         self._pool = ThreadPoolExecutor(AT_ONCE, "argon2")
         self._nobody = self._hasher.hash("nobody has this password")
+        self._salt, self._shown = secrets.token_bytes(32), OrderedDict[bytes, None]()
 
     async def hash(self, password: str) -> str:
         """A hash to keep."""
@@ -29,6 +35,20 @@ class Passwords:
     async def fits(self, kept: str | None, password: str) -> bool:
         """Whether the password is the one kept. `None` (nobody of that name) takes as long as any other."""
         return await self._run(lambda: self._verify(kept or self._nobody, password)) and kept is not None
+
+    async def fits_program(self, kept: str | None, secret: str) -> bool:
+        """`fits` for a program, which asks often: what was right once is known by a keyed digest in this process's
+        memory. A guesser gains nothing, as a wrong one takes its time whenever it comes."""
+        shown = hashlib.blake2b(f"{kept}\0{secret}".encode(), key=self._salt).digest()
+        if shown in self._shown:
+            self._shown.move_to_end(shown)
+            return True
+        if not await self.fits(kept, secret):
+            return False
+        self._shown[shown] = None
+        if len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
+        return True
 
     async def kept_or_new(self, kept: str | None, password: str) -> str:
         """The hash that is kept where it fits, else a new one: the same password again changes nothing."""

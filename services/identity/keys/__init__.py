@@ -1,1 +1,1 @@
-"""The signing key: made once, closed with a passphrase in the store, its public half on `identity.keys`."""
+"""Signing keys: each is published long before it signs, signs for a month, and goes a day later."""

@@ -1,56 +1,90 @@
-"""Keys as cryptography knows them: making, closing, opening; and the one in use."""
+"""Keys as cryptography knows them: making, closing, opening; and those in use."""
 
 import base64
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.identity.keys.domain import SigningKey
 from shared.caller import ALGORITHM
+from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.store import Unavailable
 
 
 class Keyring:
-    """The key this process signs with, once it is opened, and the public keys it accepts (`published`, by `kid`)."""
+    """The keys this process has opened, and the public ones that count (`published`, by `kid`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, passphrase: str) -> None:
+        self._clock, self._passphrase = clock, passphrase.encode()
         self.published: dict[str, KeyPublished] = {}
-        self._private: ec.EllipticCurvePrivateKey | None = None
-        self._kid = ""
+        self._open: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self._keys: list[SigningKey] = []
 
-    def use(self, private: ec.EllipticCurvePrivateKey, public: KeyPublished) -> None:
-        """Sign with this key from now on."""
-        self._private, self._kid = private, public.kid
-        self.published[public.kid] = public
+    def new_pair(self) -> tuple[ec.EllipticCurvePrivateKey, KeyPublished, str]:
+        """A fresh P-256 key: its private half, its public JWK, and the private half closed with the passphrase."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        closed = private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(self._passphrase),
+        )
+        return private, _jwk(private.public_key()), closed.decode()
+
+    def opened(self, key: SigningKey) -> ec.EllipticCurvePrivateKey:
+        """The private half. Raises `ValueError` where the passphrase is not the one it was closed with."""
+        if (known := self._open.get(key.id)) is not None:
+            return known
+        private = serialization.load_pem_private_key(key.private_pem.encode(), self._passphrase)
+        if not isinstance(private, ec.EllipticCurvePrivateKey):
+            raise TypeError("the stored key is not an elliptic curve key")
+        return private
+
+    def hold(self, id_: str, private: ec.EllipticCurvePrivateKey) -> None:
+        """A key that was just made needs no opening, which is slow on purpose."""
+        self._open[id_] = private
+
+    def use(self, keys: dict[str, ec.EllipticCurvePrivateKey], known: list[SigningKey]) -> None:
+        """These are all the keys there are, with their private halves by id."""
+        self._open, self._keys = keys, sorted(known, key=lambda key: (key.begins_at, key.id))
+        # In place: whoever verifies holds this very mapping.
+        for kid in self.published.keys() - {key.public.kid for key in known}:
+            del self.published[kid]
+        self.published.update({key.public.kid: key.public for key in known})
+
+    def signing(self, now: datetime) -> SigningKey | None:
+        """The key that signs: of those that have begun and are not over the one that began last."""
+        begun = [key for key in self._keys if key.begins_at <= now and not key.is_over(now)]
+        return begun[-1] if begun else None
 
     def sign(self, claims: dict[str, Any], kind: str) -> str:
-        """A compact JWS of the claims with `typ` kind. Raises `Unavailable` before the key is opened."""
-        if self._private is None:
+        """A compact JWS of the claims with `typ` kind. Raises `Unavailable` before a key is opened."""
+        if (key := self.signing(self._clock.now())) is None:
             raise Unavailable("the signing key is not open yet")
-        return jwt.encode(claims, self._private, ALGORITHM, {"typ": kind, "kid": self._kid})
+        return jwt.encode(claims, self._open[key.id], ALGORITHM, {"typ": kind, "kid": key.public.kid})
+
+    def verify(self, token: str, kind: str, **checks: Any) -> dict[str, Any]:
+        """The claims of a token of ours of that `typ`, expired or not. Raises `jwt.PyJWTError` or `KeyError`."""
+        header = jwt.get_unverified_header(token)
+        if header.get("typ") != kind:
+            raise jwt.InvalidTokenError("another kind of token")
+        row = self.published[header["kid"]]
+        if row.not_after is not None and row.not_after <= self._clock.now():
+            raise KeyError("the key is over")
+        options = {"verify_exp": False, "verify_iat": False, "strict_aud": True, "verify_aud": "audience" in checks}
+        key = jwt.PyJWK(jwk(row), ALGORITHM)
+        claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=options, **checks)  # type: ignore[arg-type]
+        return claims
 
 
-def new_pair(passphrase: bytes) -> tuple[KeyPublished, str]:
-    """A fresh P-256 key: its public JWK, and its private half closed with the passphrase (PEM)."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    closed = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
-    )
-    return _jwk(private.public_key()), closed.decode()
-
-
-def opened(private_pem: str, passphrase: bytes) -> ec.EllipticCurvePrivateKey:
-    """The private half. Raises `ValueError` where the passphrase is not the one it was closed with."""
-    private = serialization.load_pem_private_key(private_pem.encode(), passphrase)
-    if not isinstance(private, ec.EllipticCurvePrivateKey):
-        raise TypeError("the stored key is not an elliptic curve key")
-    return private
+def jwk(row: KeyPublished) -> dict[str, str]:
+    """The public key as RFC 7517 has it, without our own field."""
+    return row.model_dump(exclude={"not_after"})
 
 
 def _jwk(public: ec.EllipticCurvePublicKey) -> KeyPublished:

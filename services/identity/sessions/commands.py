@@ -1,18 +1,23 @@
 """Beginning sessions, finding and ending them."""
 
 import secrets
+from datetime import timedelta
 
-from services.identity.accounts.domain import Person
+import structlog
+
+from services.identity.accounts.domain import Person, client_id
 from services.identity.desk import Desk
 from services.identity.sessions import store
-from services.identity.sessions.domain import LIFE, Session
+from services.identity.sessions.domain import LIFE, TRIES, Session
 from shared.errors import NotFound
 from shared.ids import derived_id
 
 LONGEST_BROWSER = 200
+FAREWELL_LIFE = timedelta(minutes=2)
+log = structlog.get_logger(__name__)
 
 
-async def begin(desk: Desk, person: Person, browser: str) -> tuple[Session, str]:
+async def begin(desk: Desk, person: Person, browser: str, application: str | None = None) -> tuple[Session, str]:
     """A new session, and the secret that its browser keeps."""
     secret, now = secrets.token_urlsafe(32), desk.clock.now()
     session = Session(
@@ -21,6 +26,7 @@ async def begin(desk: Desk, person: Person, browser: str) -> tuple[Session, str]
         user_version=person.token_version,
         browser=browser[:LONGEST_BROWSER],
         begun_at=now,
+        applications=[application] if application else [],
         wake_at=now + LIFE,
     )
     await desk.sessions.add(session)
@@ -56,19 +62,30 @@ async def end(desk: Desk, person: str, id_: str) -> None:
     await desk.sessions.change(id_, lambda session: session.end(desk.clock.now()))
 
 
+async def leave(desk: Desk, secret: str) -> None:
+    """End the session of a browser, if it has one."""
+    if secret and (found := await live(desk, session_id(secret))) is not None:
+        await desk.sessions.change(found[0].id, lambda session: session.end(desk.clock.now()))
+
+
 async def end_all(desk: Desk, person: str) -> int:
     """Sign a person out everywhere: all tokens at once, then each session; how many there were. Raises `NotFound`."""
     there = len(await mine(desk, person))
     await desk.people.change(person, lambda known: known.sign_out(desk.clock.now()))
-    while sessions := await store.open_of(desk.sessions, person):
-        for session in sessions:
-            await desk.sessions.change(session.id, lambda session: session.end(desk.clock.now()))
+    await end_open(desk, person)
     return there
 
 
+async def end_open(desk: Desk, person: str) -> None:
+    """End each session of a person, so that its applications are told."""
+    while sessions := await store.open_of(desk.sessions, person):
+        for session in sessions:
+            await desk.sessions.change(session.id, lambda session: session.end(desk.clock.now()))
+
+
 async def tend(desk: Desk, id_: str) -> bool:
-    """A session whose time is over ends; one that ended long ago goes, once all that it said is published. Whether
-    there was anything to do."""
+    """A session whose time is over ends; its applications hear of it; and long after it goes, once all that it said is
+    published. Whether there was anything to do."""
     now = desk.clock.now()
     session = await desk.sessions.find(id_)
     if session is None or session.wake_at is None or session.wake_at > now:
@@ -76,4 +93,38 @@ async def tend(desk: Desk, id_: str) -> bool:
     if session.ended_at is None:
         await desk.sessions.change(id_, lambda session: session.end(now))
         return True
+    if session.to_tell:
+        await _tell(desk, id_)
+        return True
     return await desk.sessions.collection.delete({"_id": id_, "pending": 0, "wake_at": {"$lte": now}}) > 0
+
+
+async def _tell(desk: Desk, id_: str) -> None:
+    """Tell the applications of a session that it is over (OpenID Connect Back-Channel Logout). One that dies meanwhile
+    is followed by another, which tells again: the token's `jti` is the same then."""
+    session = await desk.sessions.change(id_, lambda session: session.tell(desk.clock.now()))
+    known = set()
+    for code in session.to_tell:
+        client = await desk.clients.find(client_id(code))
+        address = client.backchannel_logout_uri if client is not None else None
+        if address is None or await desk.tell(address, farewell(desk, session, code)):
+            known.add(code)
+        else:
+            log.warning("session.untold", client=code, tries=session.tries, most=TRIES)
+    await desk.sessions.change(id_, lambda session: session.told(known, desk.clock.now()))
+
+
+def farewell(desk: Desk, session: Session, application: str) -> str:
+    """The logout token for an application (section 2.4 there)."""
+    now = int(desk.clock.now().timestamp())
+    claims = {
+        "iss": desk.issuer,
+        "sub": session.person,
+        "aud": application,
+        "iat": now,
+        "exp": now + int(FAREWELL_LIFE.total_seconds()),
+        "jti": derived_id("farewell", session.id, application),
+        "sid": session.id,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+    return desk.keyring.sign(claims, "logout+jwt")

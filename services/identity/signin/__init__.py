@@ -1,1 +1,1 @@
-"""Signing in: authorization code with PKCE for people, client credentials for programs."""
+"""Signing in: the pages of /authorize."""

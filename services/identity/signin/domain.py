@@ -1,54 +1,11 @@
-"""What is asked at /authorize, and the code that answers it."""
+"""What is asked at /authorize."""
 
-import base64
-import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.aggregate import Aggregate
 from shared.errors import DomainError
-
-CODE_LIFE = timedelta(seconds=60)
-CHALLENGE_PATTERN = r"[A-Za-z0-9_-]{43}"
-VERIFIER_PATTERN = r"^[A-Za-z0-9._~-]{43,128}$"
-
-
-class OAuthError(DomainError):
-    """An error of RFC 6749 section 5.2; its code is the `error` of the answer."""
-
-    code = "invalid_request"
-
-
-class InvalidClient(OAuthError):
-    """The client is unknown, or its secret is wrong."""
-
-    status = 401
-    code = "invalid_client"
-
-
-class InvalidGrant(OAuthError):
-    """The code is not good, or not for this client; the caller is not told which."""
-
-    code = "invalid_grant"
-
-    def __init__(self) -> None:
-        super().__init__("The code is not valid")
-
-
-class CodeReused(InvalidGrant):
-    """The code was used before, and who shows it again has its proof as well: two have both."""
-
-
-class LoginRequired(OAuthError):
-    """Nobody is signed in, and the application wants nobody to be asked (OpenID Connect Core section 3.1.2.6)."""
-
-    code = "login_required"
-
-    def __init__(self) -> None:
-        super().__init__("Nobody is signed in")
 
 
 class WrongCredentials(DomainError):
@@ -81,8 +38,11 @@ class AuthorizationRequest(BaseModel):
     redirect_uri: str
     state: str
     challenge: str
+    scope: str
     language: Literal["zh", "en"]
+    nonce: str = ""
     prompt: str = ""
+    login_hint: str = ""
     max_age: int | None = None
     """Seconds since signing in, at most."""
 
@@ -96,23 +56,17 @@ class AuthorizationRequest(BaseModel):
         is_young = self.max_age is None or now - begun_at <= timedelta(seconds=self.max_age)
         return is_young and not {"login", "select_account", "consent"} & set(self.prompt.split())
 
-
-class Grant(Aggregate):
-    """A code that was handed out: in which session, to which client, against which proof. Only its digest is kept."""
-
-    client: str
-    redirect_uri: str
-    challenge: str
-    session: str
-    expires_at: datetime
-    redeemed: bool = False
-
-    def redeem(self, client: str, redirect_uri: str, verifier: str, now: datetime) -> None:
-        """Use the code, once. Raises `InvalidGrant`, and `CodeReused` the second time."""
-        proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        fits = (client, redirect_uri) == (self.client, self.redirect_uri) and hmac.compare_digest(proof, self.challenge)
-        if now >= self.expires_at or not fits:
-            raise InvalidGrant
-        if self.redeemed:
-            raise CodeReused
-        self.redeemed = True
+    def as_asked(self) -> dict[str, str]:
+        """The same request again, as parameters of /authorize; the language is the reader's choice."""
+        optional = {"nonce": self.nonce, "prompt": self.prompt, "login_hint": self.login_hint}
+        return {
+            "response_type": "code",
+            "client_id": self.client,
+            "redirect_uri": self.redirect_uri,
+            "state": self.state,
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+            "scope": self.scope,
+            **{name: value for name, value in optional.items() if value},
+            **({"max_age": str(self.max_age)} if self.max_age is not None else {}),
+        }

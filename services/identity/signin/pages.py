@@ -4,32 +4,27 @@ import re
 import secrets
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.identity.accounts.domain import client_id
+from services.identity.browser import answering, is_secure, leading_to, page_templates, session_cookie
 from services.identity.desk import Desk
+from services.identity.oauth import OAuthError
+from services.identity.sealing import seal, unseal
 from services.identity.signin import commands
-from services.identity.signin.domain import (
-    AuthorizationRequest,
-    OAuthError,
-    TooManyAttempts,
-    WrongCredentials,
-)
-from services.identity.signin.sealing import seal, unseal
-from services.identity.signin.texts import Language, preferred, words
+from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
+from services.identity.signin.texts import WORDS
+from services.identity.texts import Language, preferred, words
 from services.identity.web import TheDesk
-from shared.web import pages
 from shared.web.authentication import public
-from shared.web.edge import PAGE_CSP
 
 COOKIE = "tongban_browser"
-SESSION = "tongban_session"
 LONGEST = 200
 """Characters of a login name and of a password."""
-templates = pages.templates(Path(__file__).parent / "templates")
+templates = page_templates(Path(__file__).parent / "templates")
 router = APIRouter(tags=["sign-in"], dependencies=[Depends(public("people prove here who they are"))])
 
 
@@ -41,17 +36,19 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
     try:
         if len(asked) < len(sent):
             raise OAuthError("a parameter came twice")
-        await commands.returning_client(desk, asked)
+        client = await commands.returning_client(desk, asked)
     except OAuthError:
         return _refused(request, language, "unknown_client")
     try:
-        wish = commands.checked(asked, language)
-        code = await commands.go_on(desk, wish, request.cookies.get(_session_cookie(desk), ""))
+        wish = commands.checked(client, asked, language)
+        code = await commands.go_on(desk, wish, request.cookies.get(session_cookie(desk), ""))
     except OAuthError as error:
-        return _back(desk, asked["redirect_uri"], asked.get("state", ""), error=error.code)
+        return _back(
+            desk, asked["redirect_uri"], asked.get("state", ""), error=error.code, error_description=error.detail
+        )
     if code is not None:
         return _back(desk, wish.redirect_uri, wish.state, code=code)
-    return await _form(request, desk, wish)
+    return await _form(request, desk, wish, wish.login_hint)
 
 
 @router.post("/authorize", summary="The answer to the sign-in page", response_class=Response)
@@ -62,41 +59,32 @@ async def answer(
     login: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
 ) -> Response:
-    wish = unseal(desk, sealed, request.cookies.get(COOKIE, ""))
+    wish = unseal(desk, AuthorizationRequest, sealed, request.cookies.get(COOKIE, ""))
     if wish is None:
         return _refused(request, preferred("", request.headers.get("accept-language", "")), "stale")
     missing = [field for field, value in (("login", login.strip()), ("password", password)) if not value]
     if missing:
-        errors = {field: words(wish.language)[f"{field}_missing"] for field in missing}
+        errors = {field: words(wish.language, WORDS)[f"{field}_missing"] for field in missing}
         return await _form(request, desk, wish, login, errors, 422)
     try:
         if max(len(login), len(password)) > LONGEST:  # nobody's, and not worth a hash
             raise WrongCredentials
         await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
-        name, kept = request.headers.get("user-agent", ""), request.cookies.get(_session_cookie(desk), "")
+        name, kept = request.headers.get("user-agent", ""), request.cookies.get(session_cookie(desk), "")
         browser = commands.Browser(name, kept)
         code, secret = await commands.sign_in(desk, wish, login, password, browser)
     except OAuthError:
         return _refused(request, wish.language, "unknown_client")
     except WrongCredentials as error:
-        return await _form(request, desk, wish, login, {"login": words(wish.language)["wrong"]}, error.status)
+        return await _form(request, desk, wish, login, {"login": words(wish.language, WORDS)["wrong"]}, error.status)
     except TooManyAttempts as error:
-        told = words(wish.language)["wait"].format(seconds=error.wait)
+        told = words(wish.language, WORDS)["wait"].format(seconds=error.wait)
         page = await _form(request, desk, wish, login, {"login": told}, error.status)
         page.headers["Retry-After"] = str(error.wait)
         return page
     page = _back(desk, wish.redirect_uri, wish.state, code=code)
-    page.set_cookie(_session_cookie(desk), secret, secure=_is_secure(desk), httponly=True, samesite="lax")
+    page.set_cookie(session_cookie(desk), secret, secure=is_secure(desk), httponly=True, samesite="lax")
     return page
-
-
-def _session_cookie(desk: Desk) -> str:
-    """With the prefix nobody but this host can set it (RFC 6265bis section 4.1.3.2); it needs https."""
-    return f"__Host-{SESSION}" if _is_secure(desk) else SESSION
-
-
-def _is_secure(desk: Desk) -> bool:
-    return desk.issuer.startswith("https:")
 
 
 async def _form(
@@ -112,47 +100,25 @@ async def _form(
     client = await desk.clients.get(client_id(wish.client))
     other = "en" if wish.language == "zh" else "zh"
     shown = {
-        "t": words(wish.language),
+        "t": words(wish.language, WORDS),
         "client": client.name,
         "request_token": seal(desk, wish, browser),
         "login": login,
         "errors": errors or {},
-        "other_url": "/authorize?" + urlencode(_as_asked(wish) | {"ui_locales": other}),
+        "other_url": "/authorize?" + urlencode(wish.as_asked() | {"ui_locales": other}),
     }
     page = templates.TemplateResponse(request, "sign_in.html", shown, status_code=status)
-    page.headers["Content-Security-Policy"] = PAGE_CSP.replace(
-        "form-action 'self'", f"form-action 'self' {_form_target(wish.redirect_uri)}"
-    )
-    page.set_cookie(COOKIE, browser, path="/authorize", secure=_is_secure(desk), httponly=True)
+    page.headers["Content-Security-Policy"] = leading_to(wish.redirect_uri)
+    page.set_cookie(COOKIE, browser, path="/authorize", secure=is_secure(desk), httponly=True)
     return page
 
 
-def _as_asked(wish: AuthorizationRequest) -> dict[str, str]:
-    return {
-        "response_type": "code",
-        "client_id": wish.client,
-        "redirect_uri": wish.redirect_uri,
-        "state": wish.state,
-        "code_challenge": wish.challenge,
-        "code_challenge_method": "S256",
-        **({"prompt": wish.prompt} if wish.prompt else {}),
-        **({"max_age": str(wish.max_age)} if wish.max_age is not None else {}),
-    }
-
-
-def _form_target(redirect_uri: str) -> str:
-    """The redirect's origin: browsers hold a form's redirects to `form-action` too. It cannot name IPv6 addresses."""
-    parts = urlsplit(redirect_uri)
-    named = parts.scheme in ("http", "https") and "[" not in parts.netloc
-    return f"{parts.scheme}://{parts.netloc}" if named else f"{parts.scheme}:"
-
-
 def _refused(request: Request, language: Language, why: str) -> Response:
-    t = words(language)
+    t = words(language, WORDS)
     return templates.TemplateResponse(request, "refused.html", {"t": t, "why": t[why]}, status_code=400)
 
 
 def _back(desk: Desk, redirect_uri: str, state: str, **answer: str) -> Response:
     """To the application, with the issuer's name against mix-ups (RFC 9207)."""
-    query = urlencode(answer | ({"state": state} if state else {}) | {"iss": desk.issuer})
-    return RedirectResponse(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}", status_code=303)
+    told = answer | ({"state": state} if state else {}) | {"iss": desk.issuer}
+    return RedirectResponse(answering(redirect_uri, told), status_code=303)

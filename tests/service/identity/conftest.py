@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
 from services.identity.settings import IdentitySettings
-from services.identity.signin.commands import Versions, access_token
+from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
@@ -125,7 +125,17 @@ class Identity:
         assert answer.status_code == 303, answer.text
         return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 
-    async def redeem(self, code: str, /, **changes: str) -> httpx.Response:
+    def asked(self, **asked: str) -> dict[str, str]:
+        """What the web application asks."""
+        return ASKED | asked
+
+    async def code_for(self, **asked: str) -> str:
+        """A code for Ms Li, asked with other parameters."""
+        answer = await self.submit(await self.form(None, **asked))
+        assert answer.status_code == 303, answer.text
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def redeem(self, code: str, /, *, auth: tuple[str, str] | None = None, **changes: str) -> httpx.Response:
         form = {
             "grant_type": "authorization_code",
             "client_id": "web",
@@ -133,7 +143,7 @@ class Identity:
             "redirect_uri": RETURN,
             "code_verifier": VERIFIER,
         }
-        return await self.http.post("/token", data=form | changes)
+        return await self.http.post("/token", data=form | changes, auth=auth or httpx.USE_CLIENT_DEFAULT)
 
     async def me(self, token: str) -> httpx.Response:
         return await self.http.get("/me", headers={"Authorization": f"Bearer {token}"})

@@ -1,6 +1,8 @@
 """The signing key and the issuer's documents."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import httpx
 import jwt
@@ -8,28 +10,150 @@ import pytest
 from pydantic import SecretStr
 
 from services.identity.app import build_for_tests
+from services.identity.keys.domain import EVERY, KEPT
 from shared.contracts.identity import KeyPublished
 from shared.store.memory import MemoryDatabase
-from shared.testing import FakeClock, MemoryBus
+from shared.testing import FakeClock, MemoryBus, eventually
 from tests.service.identity.conftest import ISSUER, OPERATOR_SECRET, Identity, settings
 
 
-async def test_the_public_key_is_published_and_served_alike(identity: Identity) -> None:
+def spoken(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a JWK."""
+    return {name: value for name, value in row.items() if name != "not_after"}
+
+
+async def keys(identity: Identity, method: str = "GET", path: str = "/keys") -> list[dict[str, Any]]:
+    answer = await identity.http.request(method, path, headers=identity.operator())
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+async def token(identity: Identity) -> str:
+    found: str = (await identity.client_token("operator", OPERATOR_SECRET)).json()["access_token"]
+    return found
+
+
+def kid(token: str) -> str:
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+async def accepted(identity: Identity, token: str) -> bool:
     await identity.bus.settle()
-    (row,) = identity.bus.said(KeyPublished, topic="identity.keys")
-    assert (await identity.http.get("/jwks.json")).json() == {"keys": [row]}
-    token = (await identity.client_token("operator", OPERATOR_SECRET)).json()["access_token"]
+    return (await identity.me(token)).status_code == 200
+
+
+async def test_a_key_and_the_next_one_are_published_and_served(identity: Identity) -> None:
+    await identity.bus.settle()
+    rows = identity.bus.said(KeyPublished, topic="identity.keys")
+    assert (await identity.http.get("/jwks.json")).json() == {"keys": [spoken(row) for row in rows]}
+    first, following = await keys(identity)
+    assert (first["state"], following["state"]) == ("active", "next")
     claims = jwt.decode(
-        token, jwt.PyJWK(row), ["ES256"], audience="tongban", options={"verify_exp": False, "verify_iat": False}
+        given := await token(identity),
+        jwt.PyJWK(spoken(rows[0])),
+        ["ES256"],
+        audience="tongban",
+        options={"verify_exp": False, "verify_iat": False},
     )
     assert (claims["iss"], claims["sub"], claims["kind"]) == (ISSUER, "operator", "operator")
-    assert jwt.get_unverified_header(token)["typ"] == "at+jwt"
+    assert jwt.get_unverified_header(given) == {"alg": "ES256", "typ": "at+jwt", "kid": first["kid"]}
     assert claims["exp"] - claims["iat"] == 300
 
 
+async def test_keys_follow_each_other_without_a_restart(identity: Identity) -> None:
+    await identity.bus.settle()
+    seen = []
+    for _ in range(3):
+        before, signing, following = await token(identity), *[key["kid"] for key in (await keys(identity))[-2:]]
+        assert kid(before) == signing
+        seen.append(signing)
+        identity.clock.forward(EVERY - timedelta(seconds=1))
+        last = await token(identity)
+        assert kid(last) == signing
+        identity.clock.forward(timedelta(seconds=1))
+        after = await token(identity)
+        assert kid(after) == following, "all replicas change over by the clock alone"
+        assert await accepted(identity, last)
+        assert await accepted(identity, after)
+        states = [key["state"] for key in await keys(identity)]
+        assert states == ["retired", "active", "next"]
+        identity.clock.forward(KEPT)
+        await identity.bus.settle()
+        assert [key["state"] for key in await keys(identity)] == ["active", "next"]
+        assert signing not in str(await identity.database.collection("signing_keys").find({})), "it is gone for good"
+        identity.clock.forward(-KEPT)
+    assert len(set(seen)) == 3
+
+
+async def test_the_next_key_can_sign_earlier(identity: Identity) -> None:
+    await identity.bus.settle()
+    before = await token(identity)
+    first, second, third = await rotated(identity)
+    assert [key["state"] for key in (first, second, third)] == ["retired", "active", "next"]
+    assert kid(await token(identity)) == second["kid"]
+    assert await accepted(identity, before)
+
+
+async def rotated(identity: Identity) -> list[dict[str, Any]]:
+    await keys(identity, "POST", "/keys/rotate")
+    await identity.bus.settle()
+    return await keys(identity)
+
+
+async def test_a_key_that_is_lost_proves_nothing_any_more(identity: Identity) -> None:
+    await identity.bus.settle()
+    before, form = await token(identity), (await keys(identity))[0]["kid"]
+    await keys(identity, "DELETE", f"/keys/{form}")
+    await identity.bus.settle()
+    assert (await identity.me(before)).json()["code"] == "token_invalid"
+    states = {key["kid"]: key["state"] for key in await keys(identity)}
+    assert sorted(states.values()) == ["active", "ended", "next"]
+    assert states[form] == "ended"
+    assert form not in (await identity.http.get("/jwks.json")).text
+    assert await accepted(identity, await token(identity))
+
+
+async def test_all_keys_can_be_lost(identity: Identity) -> None:
+    await identity.bus.settle()
+    lost = [key["kid"] for key in await keys(identity)]
+    for one in lost:
+        await keys(identity, "DELETE", f"/keys/{one}")
+        await identity.bus.settle()
+    good = await token(identity)
+    assert kid(good) not in lost
+    assert await accepted(identity, good)
+    assert "next" in {key["state"] for key in await keys(identity)}
+    assert (await identity.http.delete(f"/keys/{'x' * 43}", headers=identity.operator())).status_code == 404
+
+
+async def test_another_replica_hears_of_it_from_the_topic(identity: Identity) -> None:
+    _, runtime, other = build_for_tests(settings(), identity.database, identity.clock, identity.bus)
+    await identity.bus.join(runtime)
+    await identity.bus.settle()
+    async with runtime.running():
+        await identity.bus.settle()
+        signing = (await rotated(identity))[1]["kid"]
+
+        async def changed_over() -> bool:
+            return kid(other.keyring.sign({}, "x")) == str(signing)
+
+        await eventually(changed_over)
+
+
+async def test_a_service_that_was_down_for_long_has_a_key_again(identity: Identity) -> None:
+    await identity.bus.settle()
+    identity.clock.forward(4 * EVERY)
+    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus)
+    await runtime.prepare()
+    assert desk.keyring.signing(identity.clock.now()) is not None
+    await identity.bus.settle()
+    assert [key["state"] for key in await keys(identity)][-2:] == ["active", "next"]
+
+
 async def test_the_private_key_is_closed_in_the_store(identity: Identity) -> None:
-    (document,) = await identity.database.collection("keys").find({})
-    assert document["private_pem"].startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    for document in await identity.database.collection("signing_keys").find({}):
+        assert document["private_pem"].startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     assert all("PRIVATE" not in str(record.value) for record in identity.bus.records)
 
 
@@ -39,7 +163,7 @@ async def test_replicas_that_start_at_once_share_one_key(identity: Identity) -> 
     replicas = [build_for_tests(settings(), from_nothing, clock, bus) for _ in range(4)]
     await asyncio.gather(*(runtime.prepare() for _, runtime, _ in replicas))
     assert len({tuple(desk.keyring.published) for _, _, desk in replicas}) == 1
-    assert len(await from_nothing.collection("keys").find({})) == 1
+    assert len(await from_nothing.collection("signing_keys").find({})) == 1
     assert len(await from_nothing.collection("clients").find({})) == 1
 
 
@@ -72,7 +196,7 @@ async def test_the_metadata_says_what_is_true(identity: Identity, path: str) -> 
     told = (await identity.http.get(path)).json()
     assert told["issuer"] == ISSUER
     paths = set((await identity.http.get("/openapi.json")).json()["paths"])
-    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-        assert told[name].removeprefix(ISSUER) in paths
+    addresses = [address for name, address in told.items() if name.endswith(("_endpoint", "jwks_uri"))]
+    assert len(addresses) == 6
+    assert {address.removeprefix(ISSUER) for address in addresses} <= paths
     assert told["code_challenge_methods_supported"] == ["S256"]
-    assert not {"id_token_signing_alg_values_supported", "userinfo_endpoint", "end_session_endpoint"} & told.keys()

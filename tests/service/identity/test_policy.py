@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.identity.signin.commands import Versions, access_token
+from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller, Kind
 from shared.web.authentication import policies
 from tests.service.identity.conftest import DIVISIONS, HRSS, LI_NA, POLICE, WEB, Identity
@@ -30,6 +30,15 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/authorize"): PUBLIC,
     ("POST", "/authorize"): PUBLIC,
     ("POST", "/token"): PUBLIC,
+    ("POST", "/revoke"): PUBLIC,
+    ("GET", "/logout"): PUBLIC,
+    ("POST", "/logout"): PUBLIC,
+    ("POST", "/logout/confirmed"): PUBLIC,
+    ("GET", "/userinfo"): (401, *[403] * 7),
+    ("POST", "/userinfo"): (401, *[403] * 7),
+    ("GET", "/keys"): (*OPERATOR_ONLY, 200),
+    ("POST", "/keys/rotate"): (*OPERATOR_ONLY, 200),
+    ("DELETE", "/keys/{kid}"): (*OPERATOR_ONLY, 404),
     ("GET", "/divisions"): PUBLIC,
     ("GET", "/organisations"): PUBLIC,
     ("PUT", "/divisions/{code}"): (*OPERATOR_ONLY, 200),
@@ -56,6 +65,7 @@ ADDRESSES = {
     "/people/{id}/sessions": "/people/person-li-na/sessions",
     "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
+    "/keys/{kid}": f"/keys/{'x' * 43}",
     "/ops/parked/records": "/ops/parked/records?topic=t&key=k",
     "/ops/parked/retry": "/ops/parked/retry?topic=t&key=k",
     "/ops/parked/drop": "/ops/parked/drop?topic=t&key=k",

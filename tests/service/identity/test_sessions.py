@@ -183,14 +183,18 @@ async def test_a_code_that_two_have_with_its_proof_ends_what_it_gave(city: Ident
     assert await revoked(city, hers)
 
 
-@pytest.mark.parametrize("changes", [{"redirect_uris": [PORTAL]}, None], ids=["its address goes", "it becomes another"])
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [({"redirect_uris": [PORTAL]}, "invalid_grant"), (None, "invalid_client")],
+    ids=["its address goes", "it becomes another"],
+)
 async def test_a_code_is_worth_nothing_once_its_application_lost_what_it_came_by(
-    city: Identity, changes: dict[str, Any] | None
+    city: Identity, changes: dict[str, Any] | None, error: str
 ) -> None:
     form, code = await city.form(), await city.code()
     body = WEB | changes if changes else {"kind": "operator", "name": "Web", "secret": "x" * 20}
     assert (await city.put("/clients/web", body)).status_code == 200
-    assert (await city.redeem(code)).json()["error"] == "invalid_grant"
+    assert (await city.redeem(code)).json()["error"] == error
     assert (await city.submit(form)).status_code == 400, "nor is anybody sent there any more"
 
 

@@ -1,60 +1,16 @@
-"""Codes, delays and languages of sign-in."""
+"""Delays and languages of sign-in."""
 
-import base64
-import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.identity.signin.domain import CODE_LIFE, Grant, InvalidGrant
-from services.identity.signin.texts import preferred, words
+from services.identity.sessions.texts import WORDS as SIGNING_OUT
+from services.identity.signin.texts import WORDS as SIGNING_IN
 from services.identity.signin.throttle import FREE, LONGEST_S, REMEMBERED, Throttle
+from services.identity.texts import preferred, words
+from shared.contracts import Text
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # the example of RFC 7636, appendix B
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-RETURN = "https://a.example.org/back"
-
-
-def grant() -> Grant:
-    return Grant(
-        id="grant-1",
-        client="web",
-        redirect_uri=RETURN,
-        challenge=CHALLENGE,
-        session="session-1",
-        expires_at=NOW + CODE_LIFE,
-    )
-
-
-def test_a_code_is_redeemed_with_the_proof_of_rfc_7636() -> None:
-    used = grant()
-    used.redeem("web", RETURN, VERIFIER, NOW)
-    assert used.redeemed
-    with pytest.raises(InvalidGrant):
-        used.redeem("web", RETURN, VERIFIER, NOW)
-
-
-@pytest.mark.parametrize(
-    ("client", "address", "verifier", "later"),
-    [
-        ("other", RETURN, VERIFIER, 0),
-        ("web", RETURN + "/", VERIFIER, 0),
-        ("web", RETURN, CHALLENGE, 0),
-        ("web", RETURN, "", 0),
-        ("web", RETURN, VERIFIER, 60),
-    ],
-)
-def test_a_refused_code_stays_unused(client: str, address: str, verifier: str, later: int) -> None:
-    kept = grant()
-    with pytest.raises(InvalidGrant):
-        kept.redeem(client, address, verifier, NOW + timedelta(seconds=later))
-    assert not kept.redeemed
-
-
-def test_the_example_is_what_we_compute() -> None:
-    digest = hashlib.sha256(VERIFIER.encode()).digest()
-    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == CHALLENGE
 
 
 def test_the_delay_grows_to_a_minute_and_passes() -> None:
@@ -101,6 +57,6 @@ def test_the_page_speaks_the_reader_s_language(wanted: str, accepted: str, langu
     assert preferred(wanted, accepted) == language
 
 
-def test_every_word_is_there_in_both_languages() -> None:
-    assert words("zh").keys() == words("en").keys()
-    assert all(words("zh")[key] != words("en")[key] for key in words("en"))
+@pytest.mark.parametrize("own", [SIGNING_IN, SIGNING_OUT])
+def test_every_word_differs_by_language(own: dict[str, Text]) -> None:
+    assert all(words("zh", own)[key] != words("en", own)[key] for key in words("en", own))

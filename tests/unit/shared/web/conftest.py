@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from shared import telemetry
 from shared.caller import Caller
+from shared.contracts.identity import KeyPublished
 from shared.errors import Conflict, Fault, IdempotencyKeyReused, Invalid
 from shared.revocations import Revocations
 from shared.store import Contention, Unavailable
@@ -42,6 +43,10 @@ class Signer:
     def jwk(self) -> dict[str, Any]:
         return jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True) | {"kid": self.kid}
 
+    @property
+    def row(self) -> KeyPublished:
+        return KeyPublished.model_construct(**self.jwk, alg="ES256", use="sig", not_after=None)
+
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(self.clock.now().timestamp())
         return {
@@ -55,6 +60,7 @@ class Signer:
             "kind": "person",
             "org": None,
             "division": None,
+            "scope": "services",
         } | changes
 
     def token(self, headers: Mapping[str, Any] | None = None, algorithm: str = "ES256", **changes: Any) -> str:
@@ -188,7 +194,7 @@ def app(
         readiness=readiness,
         registry=telemetry.new_registry(),
         admission=admission,
-        verifier=Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock, revocations),
+        verifier=Verifier({signer.kid: signer.row}, ISSUER, clock, revocations),
         routers=[router],
         asyncapi=lambda: {"asyncapi": "3.0.0"},
     )

@@ -144,15 +144,15 @@ async def test_with_identitys_clock_an_hour_off_nobody_gets_in(
 def test_where_a_services_own_clock_is_an_hour_off_nobody_gets_in(
     signer: Signer, clock: FakeClock, revocations: Revocations, ahead: timedelta, code: str
 ) -> None:
-    verifier = Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, FakeClock(clock.now() + ahead), revocations)
+    verifier = Verifier({signer.kid: signer.row}, ISSUER, FakeClock(clock.now() + ahead), revocations)
     with pytest.raises(Unauthenticated) as caught:
         verifier.verify(signer.token())
     assert caught.value.code == code
 
 
 def test_a_cached_token_falls_with_its_key(signer: Signer, clock: FakeClock, revocations: Revocations) -> None:
-    keys = {signer.kid: signer.jwk}
-    verifier = Verifier(lambda: keys, ISSUER, clock, revocations)
+    keys = {signer.kid: signer.row}
+    verifier = Verifier(keys, ISSUER, clock, revocations)
     token = signer.token()
     assert verifier.verify(token).id == "person-li-na"
     keys.clear()
@@ -164,7 +164,7 @@ def test_a_curve_of_another_kind_is_refused(clock: FakeClock, revocations: Revoc
     signer = Signer(clock, key=ec.generate_private_key(ec.SECP384R1()))
     token = jwt.encode(signer.claims(), signer.key, "ES384", {"typ": "at+jwt", "kid": signer.kid})
     with pytest.raises(Unauthenticated):
-        Verifier(lambda: {signer.kid: signer.jwk}, ISSUER, clock, revocations).verify(token)
+        Verifier({signer.kid: signer.row}, ISSUER, clock, revocations).verify(token)
 
 
 def test_each_route_tells_its_policy(app: ServiceApp) -> None:

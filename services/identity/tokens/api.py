@@ -1,0 +1,145 @@
+"""The token endpoint (RFC 6749 section 3.2) and giving up refresh tokens (RFC 7009). Errors are OAuth's."""
+
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, ValidationError
+
+from services.identity import policy
+from services.identity.desk import Desk
+from services.identity.oauth import InvalidClient, OAuthError
+from services.identity.tokens import commands
+from services.identity.tokens.authentication import Proof, authenticated
+from services.identity.tokens.domain import VERIFIER_PATTERN
+from services.identity.tokens.issuing import TOKEN_LIFE
+from services.identity.web import TheDesk
+from shared.caller import Caller
+from shared.web.authentication import public, requires
+
+FORM = "application/x-www-form-urlencoded"
+router = APIRouter(tags=["tokens"])
+clients = Depends(public("clients prove here who they are"))
+Authorization = Annotated[str | None, Header(include_in_schema=False)]
+
+
+class _ClientForm(BaseModel):
+    """How a client proves who it is, beside HTTP Basic."""
+
+    client_id: str = Field(default="", max_length=64)
+    client_assertion_type: str = ""
+    client_assertion: str = ""
+
+    def proof(self, authorization: str | None) -> Proof:
+        """With the request's header."""
+        return Proof(authorization, self.client_id, self.client_assertion_type, self.client_assertion)
+
+
+class TokenForm(_ClientForm):
+    """`authorization_code` needs code, redirect_uri and code_verifier, `refresh_token` needs refresh_token."""
+
+    grant_type: str = Field(description="`authorization_code`, `refresh_token` or `client_credentials`")
+    code: str = Field(default="", max_length=200)
+    redirect_uri: str = ""
+    code_verifier: str = Field(default="", pattern=VERIFIER_PATTERN, validate_default=False)
+    refresh_token: str = Field(default="", max_length=200)
+    scope: str = Field(default="", max_length=500)
+
+
+class RevocationForm(_ClientForm):
+    """A refresh token that is not needed any more."""
+
+    token: str = Field(max_length=4096)
+
+
+class Tokens(BaseModel):
+    """The answer of RFC 6749 section 5.1 and OpenID Connect Core section 3.1.3.3."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the kind of token
+    expires_in: int = int(TOKEN_LIFE.total_seconds())
+    scope: str
+    refresh_token: str | None = None
+    id_token: str | None = None
+
+
+F = TypeVar("F", bound=_ClientForm)
+
+
+def _documented(form: type[BaseModel]) -> dict[str, object]:
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": form.model_json_schema()}}}}
+
+
+@router.post(
+    "/token",
+    summary="Tokens for a code, for a refresh token, or for a program",
+    dependencies=[clients],
+    response_model=Tokens,
+    openapi_extra=_documented(TokenForm),
+)
+async def token(request: Request, desk: TheDesk, authorization: Authorization = None) -> JSONResponse:
+    try:
+        form = await _read(request, TokenForm)
+        given = await _granted(desk, form, form.proof(authorization))
+    except OAuthError as error:
+        return _refused(error)
+    answer = Tokens(access_token=given.access, scope=given.scope, refresh_token=given.refresh, id_token=given.identity)
+    return JSONResponse(answer.model_dump(exclude_none=True), headers={"Pragma": "no-cache"})
+
+
+@router.post(
+    "/revoke",
+    summary="Give a refresh token up (RFC 7009)",
+    dependencies=[clients],
+    response_class=Response,
+    openapi_extra=_documented(RevocationForm),
+)
+async def revoke(request: Request, desk: TheDesk, authorization: Authorization = None) -> Response:
+    try:
+        form = await _read(request, RevocationForm)
+        await commands.give_up(desk, await authenticated(desk, form.proof(authorization)), form.token)
+    except OAuthError as error:
+        return _refused(error)
+    return Response(status_code=200)
+
+
+@router.get("/userinfo", summary="Who signed in, as far as the application may know (OpenID Connect Core section 5.3)")
+@router.post("/userinfo", summary="The same, asked with POST")
+async def userinfo(
+    caller: Annotated[Caller, Depends(requires(policy.signs_in, scope="openid"))], desk: TheDesk
+) -> dict[str, str]:
+    return await commands.told_about(desk, caller)
+
+
+async def _read(request: Request, model: type[F]) -> F:
+    """The form that was sent; anything wrong with it is OAuth's `invalid_request`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise OAuthError(f"the body must be {FORM}")
+    sent = (await request.form()).multi_items()
+    if len({name for name, _ in sent}) < len(sent):
+        raise OAuthError("a parameter came twice")
+    try:
+        return model.model_validate(dict(sent))
+    except ValidationError as error:
+        wrong = ", ".join(str(fault["loc"][0]) for fault in error.errors())
+        raise OAuthError(f"missing or wrong: {wrong}") from None
+
+
+def _refused(error: OAuthError) -> JSONResponse:
+    headers = {"WWW-Authenticate": 'Basic realm="tongban"'} if isinstance(error, InvalidClient) else None
+    return JSONResponse({"error": error.code, "error_description": error.detail}, error.status, headers)
+
+
+async def _granted(desk: Desk, form: TokenForm, proof: Proof) -> commands.Given:
+    if form.grant_type == "client_credentials":
+        return await commands.client_token(desk, await authenticated(desk, proof), form.scope)
+    if form.grant_type == "authorization_code":
+        if not (form.code and form.redirect_uri and form.code_verifier):
+            raise OAuthError("code, redirect_uri and code_verifier are needed")
+        client = await authenticated(desk, proof)
+        return await commands.redeem_code(desk, client, form.code, form.redirect_uri, form.code_verifier)
+    if form.grant_type == "refresh_token":
+        if not form.refresh_token:
+            raise OAuthError("refresh_token is needed")
+        return await commands.refresh(desk, await authenticated(desk, proof), form.refresh_token, form.scope)
+    raise OAuthError("no such way to a token", code="unsupported_grant_type")

@@ -1,0 +1,142 @@
+"""Clients prove who they are: nothing (public applications), a secret, or an assertion by their own key (RFC 7523)."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote_plus
+
+import jwt
+import structlog
+
+from services.identity.accounts.domain import Client, client_id
+from services.identity.desk import Desk
+from services.identity.oauth import InvalidClient, OAuthError
+from services.identity.tokens.domain import Assertion
+from shared.caller import ALGORITHM
+from shared.ids import derived_id
+from shared.store import AlreadyThere
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LONGEST_ASSERTION = 4096
+LIFE, LEEWAY = timedelta(minutes=5), timedelta(seconds=5)
+"""How far ahead an assertion may expire; by how much the client's clock may be wrong."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a request says about its client; the fields of the form are empty where they are not there."""
+
+    header: str | None
+    client_id: str = ""
+    assertion_type: str = ""
+    assertion: str = ""
+
+
+async def authenticated(desk: Desk, proof: Proof) -> Client:
+    """The client that asks. Raises `InvalidClient`, as slowly for one nobody knows, and `OAuthError` for two proofs
+    at once (RFC 6749 section 2.3)."""
+    if proof.assertion or proof.assertion_type:
+        if proof.header is not None:
+            raise OAuthError("one way to prove who the client is, not two")
+        client = await _by_assertion(desk, proof)
+    elif proof.header is not None:
+        client = await _by_secret(desk, proof.header)
+    else:
+        client = await _public(desk, proof.client_id)
+    if proof.client_id not in ("", client.code):
+        raise InvalidClient("client_id names another client")
+    return client
+
+
+async def _public(desk: Desk, code: str) -> Client:
+    client = await desk.clients.find(client_id(code)) if code else None
+    if client is None or not client.is_public:
+        raise InvalidClient("This needs the client's name and secret (HTTP Basic) or its assertion")
+    return client
+
+
+async def _by_secret(desk: Desk, header: str) -> Client:
+    name, secret = _basic(header)
+    client = await desk.clients.find(client_id(name))
+    if not await desk.passwords.fits_program(client.secret_hash if client else None, secret) or client is None:
+        raise InvalidClient("The client is unknown or its secret is wrong")
+    return client
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """Name and secret of `Authorization: Basic`, both form-encoded inside it (RFC 6749 section 2.3.1)."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        name, separator, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        name = separator = secret = ""
+    if scheme.lower() != "basic" or not separator:
+        raise InvalidClient("This needs the client's name and secret (HTTP Basic)")
+    return unquote_plus(name), unquote_plus(secret)
+
+
+async def _by_assertion(desk: Desk, proof: Proof) -> Client:
+    if proof.assertion_type != JWT_BEARER:
+        raise InvalidClient(f"client_assertion_type is {JWT_BEARER}")
+    try:
+        client, jti = await _checked(desk, proof.assertion)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        # One answer for every reason; the operator can read it.
+        log.info("client.refused", why=type(error).__name__)
+        raise InvalidClient("The client is unknown or its assertion is not good") from None
+    forget_at = desk.clock.now() + LIFE + 2 * LEEWAY
+    try:
+        await desk.assertions.add(Assertion(id=derived_id("assertion", client.code, jti), wake_at=forget_at))
+    except AlreadyThere:
+        raise InvalidClient("The assertion was used before") from None
+    return client
+
+
+async def _checked(desk: Desk, assertion: str) -> tuple[Client, str]:
+    """The client whose key signed the assertion for us, and the assertion's `jti`. Raises what is wrong with it."""
+    if len(assertion) > LONGEST_ASSERTION:
+        raise ValueError("too long")
+    header = jwt.get_unverified_header(assertion)
+    if header["alg"] != ALGORITHM:
+        raise ValueError("not our algorithm")
+    name = jwt.decode(assertion, options={"verify_signature": False})["sub"]
+    client = await desk.clients.find(client_id(name)) if isinstance(name, str) else None
+    keys = client.keys_named(header.get("kid")) if client is not None else []
+    if client is None or not keys:
+        raise KeyError("no such client or key")
+    claims = _verified(desk, assertion, name, keys)
+    now, leeway = desk.clock.now().timestamp(), LEEWAY.total_seconds()
+    begins = max((claims[time] for time in ("iat", "nbf") if time in claims), default=now)
+    is_of_now = begins - leeway <= now < claims["exp"] + leeway <= now + LIFE.total_seconds() + 2 * leeway
+    if not is_of_now or not 1 <= len(claims["jti"]) <= 200:
+        raise ValueError("too old, too long or from the future")
+    return client, claims["jti"]
+
+
+def _verified(desk: Desk, assertion: str, name: str, keys: list[dict[str, str]]) -> dict[str, Any]:
+    """The claims, by the first key that fits. `aud` is the issuer or the token endpoint, and nothing beside."""
+    refused: jwt.PyJWTError = jwt.InvalidSignatureError("no key fits")
+    for key in keys:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                assertion,
+                jwt.PyJWK(key, ALGORITHM),
+                algorithms=[ALGORITHM],
+                issuer=name,
+                # Times are checked by our own clock.
+                options={
+                    "verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False,
+                    "require": ["iss", "sub", "aud", "exp", "jti"],
+                },
+            )  # fmt: skip
+        except jwt.InvalidSignatureError as error:
+            refused = error
+            continue
+        audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        if not audience or not set(audience) <= {desk.issuer, f"{desk.issuer}/token"}:
+            raise jwt.InvalidAudienceError("for somebody else")
+        return claims
+    raise refused

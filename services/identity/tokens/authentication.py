@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -20,8 +21,9 @@ from shared.store import AlreadyThere
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION = 4096
-LIFE, LEEWAY = timedelta(minutes=5), timedelta(seconds=5)
-"""How far ahead an assertion may expire; by how much the client's clock may be wrong."""
+LIFE, LEEWAY = timedelta(hours=1), timedelta(seconds=5)
+"""How far ahead an assertion may expire (well-kept libraries make them for an hour; each works once whatever it says);
+by how much the client's clock may be wrong."""
 log = structlog.get_logger(__name__)
 
 
@@ -82,21 +84,24 @@ async def _by_assertion(desk: Desk, proof: Proof) -> Client:
     if proof.assertion_type != JWT_BEARER:
         raise InvalidClient(f"client_assertion_type is {JWT_BEARER}")
     try:
-        client, jti = await _checked(desk, proof.assertion)
+        client, claims = await _checked(desk, proof.assertion)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
         # One answer for every reason; the operator can read it.
         log.info("client.refused", why=type(error).__name__)
         raise InvalidClient("The client is unknown or its assertion is not good") from None
-    forget_at = desk.clock.now() + LIFE + 2 * LEEWAY
+    used = Assertion(
+        id=derived_id("assertion", client.code, claims["jti"]),
+        wake_at=datetime.fromtimestamp(claims["exp"], UTC) + 2 * LEEWAY,
+    )
     try:
-        await desk.assertions.add(Assertion(id=derived_id("assertion", client.code, jti), wake_at=forget_at))
+        await desk.assertions.add(used)
     except AlreadyThere:
         raise InvalidClient("The assertion was used before") from None
     return client
 
 
-async def _checked(desk: Desk, assertion: str) -> tuple[Client, str]:
-    """The client whose key signed the assertion for us, and the assertion's `jti`. Raises what is wrong with it."""
+async def _checked(desk: Desk, assertion: str) -> tuple[Client, dict[str, Any]]:
+    """The client whose key signed the assertion for us, with its claims. Raises what is wrong with it."""
     if len(assertion) > LONGEST_ASSERTION:
         raise ValueError("too long")
     header = jwt.get_unverified_header(assertion)
@@ -111,9 +116,9 @@ async def _checked(desk: Desk, assertion: str) -> tuple[Client, str]:
     now, leeway = desk.clock.now().timestamp(), LEEWAY.total_seconds()
     begins = max((claims[time] for time in ("iat", "nbf") if time in claims), default=now)
     is_of_now = begins - leeway <= now < claims["exp"] + leeway <= now + LIFE.total_seconds() + 2 * leeway
-    if not is_of_now or not 1 <= len(claims["jti"]) <= 200:
+    if not is_of_now or not re.fullmatch(r".{1,200}", claims["jti"]):
         raise ValueError("too old, too long or from the future")
-    return client, claims["jti"]
+    return client, claims
 
 
 def _verified(desk: Desk, assertion: str, name: str, keys: list[dict[str, str]]) -> dict[str, Any]:

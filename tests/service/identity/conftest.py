@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,10 +54,10 @@ LI_NA = {
 WEB = {"kind": "application", "name": "通办 Web", "redirect_uris": [RETURN, "https://portal.example.org/back"]}
 
 
-def settings() -> IdentitySettings:
+def settings(issuer: str = ISSUER) -> IdentitySettings:
     return IdentitySettings(
         http_port=8101,
-        issuer=ISSUER,
+        issuer=issuer,
         kafka_bootstrap="127.0.0.1:9092",
         kafka_username="identity",
         kafka_password=SecretStr("x"),
@@ -94,7 +95,7 @@ class Identity:
 
     def browser(self) -> httpx.AsyncClient:
         """Another browser, with cookies of its own."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=self.desk.issuer)
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""
@@ -149,14 +150,21 @@ class Identity:
         return await self.http.get("/me", headers={"Authorization": f"Bearer {token}"})
 
 
+@asynccontextmanager
+async def running_at(issuer: str, clock: FakeClock | None = None) -> AsyncIterator[Identity]:
+    """A city with an operator only, for people who reach it there."""
+    clock, bus, database = clock or FakeClock(), MemoryBus(), MemoryDatabase()
+    app, runtime, desk = build_for_tests(settings(issuer), database, clock, bus)
+    await bus.join(runtime)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=issuer) as http:
+        yield Identity(app, runtime, desk, bus, clock, database, http)
+
+
 @pytest.fixture
 async def identity() -> AsyncIterator[Identity]:
     """A city with an operator only."""
-    clock, bus, database = FakeClock(), MemoryBus(), MemoryDatabase()
-    app, runtime, desk = build_for_tests(settings(), database, clock, bus)
-    await bus.join(runtime)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as http:
-        yield Identity(app, runtime, desk, bus, clock, database, http)
+    async with running_at(ISSUER) as identity:
+        yield identity
 
 
 @pytest.fixture

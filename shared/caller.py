@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["person", "officer", "department", "operator"]
+Act = Literal["apply", "see", "supply"]
+"""What a mandate can allow: to begin cases, to see them and what came of them, to supply what is missing."""
 
 # What makes a JWT an access token of ours (RFC 9068): identity writes it, everybody checks it.
 AUDIENCE = "tongban"
@@ -14,8 +16,21 @@ SERVICES = "services"
 
 
 @dataclass(frozen=True, slots=True)
+class Mandate:
+    """By what somebody acts for somebody else. No items: all of them."""
+
+    id: str
+    acts: frozenset[str]
+    items: frozenset[str] = frozenset()
+    most_cases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified caller. `org` is a department code and `division` a division code where the account has them."""
+    """A verified caller. `org` is a department code and `division` a division code where the account has them.
+
+    Who acts for somebody else is `actor`, with a `mandate`; `id` is then the person or company that is acted for.
+    """
 
     id: str
     kind: Kind
@@ -27,3 +42,14 @@ class Caller:
     scope: frozenset[str] = frozenset({SERVICES})
     acr: str = ""
     """How surely a person was known when signing in: `aal1` (one factor) or `aal2` (two); programs have none."""
+    actor: str | None = None
+    mandate: Mandate | None = None
+
+    @property
+    def person(self) -> str:
+        """Who sits there, whomever they act for."""
+        return self.actor or self.id
+
+    def may_handle(self, item: str) -> bool:
+        """Whether this is about a service item that the caller's mandate, if there is one, is for."""
+        return self.mandate is None or not self.mandate.items or item in self.mandate.items

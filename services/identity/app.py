@@ -18,6 +18,10 @@ from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.mandates import api as mandates_api
+from services.identity.mandates import commands as mandates
+from services.identity.mandates.domain import Mandate
+from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
@@ -78,6 +82,7 @@ def _wire(
         assertions=runtime.repository("assertions", Assertion),
         sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
         canaries=runtime.repository("canaries", Canary),
+        mandates=runtime.repository("mandates", Mandate, *MANDATE_INDEXES),
         throttle=Throttle(),
         tell=teller,
     )
@@ -86,6 +91,7 @@ def _wire(
     runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
     runtime.wake(desk.keys, partial(keys.tend, desk))
+    runtime.wake(desk.mandates, partial(mandates.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
@@ -93,7 +99,7 @@ def _wire(
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
         organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
-        tokens_api.router, signin_pages.router,
+        tokens_api.router, mandates_api.router, signin_pages.router,
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk

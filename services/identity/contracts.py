@@ -10,6 +10,9 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationAdmitted,
     identity.AccountOpened,
+    identity.MandateOffered,
+    identity.MandateGranted,
+    identity.MandateEnded,
 )
 
 READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished)

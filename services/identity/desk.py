@@ -8,6 +8,7 @@ from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.mandates.domain import Mandate
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
 from services.identity.sessions.domain import Session
@@ -36,6 +37,7 @@ class Desk:
     assertions: Repository[Assertion]
     sessions: Repository[Session]
     canaries: Repository[Canary]
+    mandates: Repository[Mandate]
     tell: Callable[[str, str], Awaitable[bool]]
     """Post a logout token to an address of an application; whether that is done."""
     throttle: Throttle

@@ -45,6 +45,12 @@ class InvalidGrant(OAuthError):
         super().__init__("The code or token is not valid")
 
 
+class AccessDenied(OAuthError):
+    """The person, or this issuer, does not want it (RFC 6749 section 4.1.2.1)."""
+
+    code = "access_denied"
+
+
 class LoginRequired(OAuthError):
     """Nobody is signed in, and the application wants nobody to be asked (OpenID Connect Core section 3.1.2.6)."""
 

@@ -8,7 +8,7 @@ from services.intake import contracts, handlers
 from services.intake.cases import api as cases_api
 from services.intake.cases import commands as cases
 from services.intake.cases.domain import Case
-from services.intake.cases.store import INDEXES, Numbers
+from services.intake.cases.store import INDEXES, Numbers, Uses
 from services.intake.desk import Desk
 from services.intake.files import api as files_api
 from services.intake.files.domain import File
@@ -63,6 +63,7 @@ def _wire(
         file_limit=settings.file_limit,
         cases=runtime.repository("cases", Case, *INDEXES),
         numbers=Numbers(runtime.collection("counters")),
+        uses=Uses(runtime.collection("mandate_uses", Uses.INDEX)),
         rejections=runtime.repository("rejections", Rejection),
         organisations=runtime.table(OrganisationPublished, key=lambda row: row.code),
         divisions=runtime.table(DivisionPublished, key=lambda row: row.code),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.intake.cases.domain import Case
-from services.intake.cases.store import Numbers
+from services.intake.cases.store import Numbers, Uses
 from services.intake.files.domain import File
 from services.intake.files.store import Objects
 from services.intake.items.domain import Item
@@ -35,6 +35,7 @@ class Desk:
     file_limit: int
     cases: Repository[Case]
     numbers: Numbers
+    uses: Uses
     rejections: Repository[Rejection]
     organisations: Table[OrganisationPublished]
     divisions: Table[DivisionPublished]

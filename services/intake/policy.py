@@ -5,7 +5,7 @@ from shared.caller import Caller
 
 
 def may_apply(caller: Caller) -> bool:
-    """People apply. Acting for somebody else comes with mandates."""
+    """People apply, for themselves or for whom they act; each route says by which acts a mandate opens it."""
     return caller.kind == "person"
 
 
@@ -47,7 +47,7 @@ def covers(caller: Caller, department: str, division: str) -> bool:
 def sees(caller: Caller, case: Case) -> bool:
     """Whether the caller may see the content of a case: its applicant, or those who handle it."""
     if caller.kind == "person":
-        return case.applicant == caller.id
+        return case.applicant == caller.id and caller.may_handle(case.item)
     if caller.kind == "department":
         return caller.org == case.department
     return caller.kind == "officer" and covers(caller, case.department, case.division)

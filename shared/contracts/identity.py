@@ -1,5 +1,6 @@
 """What identity says: who there is, who owns which duty, with which keys tokens are signed."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -67,8 +68,8 @@ CANARY = "canary:"
 class RevocationPublished(EventModel):
     """Tokens that name this scope with a lower version are refused from now on.
 
-    `scope` is `user:<account>`, `session:<id>`, `client:<code>` or one that readers need not know; `at` is when it was
-    revoked. Rows older than a day are gone: no token lives as long.
+    `scope` is `user:<account>`, `session:<id>`, `client:<code>`, `mandate:<id>` or one that readers need not know; `at`
+    is when it was revoked. Rows older than a day are gone: no token lives as long.
     """
 
     scope: str = Field(pattern=r"^[a-z]+:[^\s]{1,200}$")
@@ -91,3 +92,42 @@ class AccountOpened(EventModel):
     account: str
     kind: Literal["person", "officer", "department", "operator"]
     organisation: str | None = None
+
+
+@published("tongban.identity.mandate-offered.v1", on="identity.events")
+class MandateOffered(EventModel):
+    """Somebody shall act for a person or company, and has not agreed yet. `by` gave it. All are opaque ids."""
+
+    mandate: str
+    principal: str
+    agent: str
+    by: str
+
+
+@published("tongban.identity.mandate-granted.v1", on="identity.events")
+class MandateGranted(EventModel):
+    """`agent` acts for `principal` from now on, at the latest until the end of `until`. No items: all of them.
+
+    `source`: the consent of both, or a register (a company's legal representative, a guardian).
+    """
+
+    mandate: str
+    principal: str
+    agent: str
+    by: str
+    source: Literal["register", "grant"]
+    acts: list[str] = Field(min_length=1)
+    items: list[str]
+    since: date
+    until: date
+
+
+@published("tongban.identity.mandate-ended.v1", on="identity.events")
+class MandateEnded(EventModel):
+    """`agent` acts for `principal` no more, or never did (`declined`, `lapsed`)."""
+
+    mandate: str
+    principal: str
+    agent: str
+    by: str
+    ground: Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above"]

@@ -56,13 +56,15 @@ class ItemPublished(EventModel):
 
 @published("tongban.intake.case-submitted.v1", on=EVENTS)
 class CaseSubmitted(EventModel):
-    """An application came in (申办)."""
+    """An application came in (申办). `agent` applied for the applicant, by `mandate`."""
 
     case: str
     number: str
     item: str
     department: str
     applicant: str
+    agent: str | None = None
+    mandate: str | None = None
     division: str
     submitted_at: datetime
 
@@ -83,11 +85,12 @@ class MaterialWished(EventModel):
 
 @published("tongban.intake.material-received.v1", on=EVENTS)
 class MaterialReceived(EventModel):
-    """A material is there: from the applicant, or from shared data by the named exchange."""
+    """A material is there: from the applicant (`agent`: by whom), or from shared data by the named exchange."""
 
     case: str
     material: str
     source: Literal["applicant", "shared"]
+    agent: str | None = None
     exchange: str | None = None
 
 
@@ -106,6 +109,7 @@ class SupplementRequested(EventModel):
     number: str
     item: str
     applicant: str
+    agent: str | None = None
     missing: list[MissingMaterial] = Field(min_length=1)
 
 
@@ -121,6 +125,7 @@ class CaseAccepted(EventModel):
     item: str
     department: str
     applicant: str
+    agent: str | None = None
     accepted_on: date
     legal_due: date
     promised_due: date
@@ -170,6 +175,7 @@ class CaseDecided(EventModel):
     item: str
     department: str
     applicant: str
+    agent: str | None = None
     outcome: Literal["approved", "refused"]
     decided_on: date
 

@@ -1,12 +1,14 @@
 """An identity of the test's own: signs access tokens, and says its key on `identity.keys`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.caller import Kind
+from shared.caller import Act, Kind
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.testing.bus import MemoryBus
@@ -28,8 +30,10 @@ class FakeIdentity:
         row = KeyPublished(kid=self.kid, x=str(jwk["x"]), y=str(jwk["y"]))
         await bus.say("identity.keys", row, key=self.kid, id_=f"{self.kid}:1", ce_sequence="1")
 
-    def token(self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None) -> str:
-        """An access token."""
+    def token(
+        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None, **more: Any
+    ) -> str:
+        """An access token; `more`: further claims."""
         now = int(self.clock.now().timestamp())
         claims = {
             "iss": ISSUER,
@@ -43,8 +47,24 @@ class FakeIdentity:
             "org": org,
             "division": division,
             "scope": "services",
+            **more,
         }
         return jwt.encode(claims, self.key, "ES256", {"typ": "at+jwt", "kid": self.kid})
+
+    def acting(
+        self,
+        agent: str,
+        principal: str,
+        acts: Sequence[Act] = ("apply", "see", "supply"),
+        items: Sequence[str] = (),
+        most_cases: int | None = None,
+    ) -> dict[str, str]:
+        """The header of somebody who acts for somebody else."""
+        id_ = f"mandate-{agent}-{principal}"
+        mandate = {
+            "id": id_, "acts": list(acts), "items": list(items), "most_cases": most_cases, "versions": {id_: 1},
+        }  # fmt: skip
+        return {"Authorization": f"Bearer {self.token(principal, act={'sub': agent}, mandate=mandate)}"}
 
     def bearer(
         self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None

@@ -11,16 +11,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 import jwt
 from fastapi import FastAPI, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Caller, Kind
+from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Act, Caller, Kind, Mandate
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.errors import DomainError, Forbidden, Unauthenticated
@@ -34,6 +34,24 @@ REVOCATIONS_AGE = "revocations-age"
 """Of the request's state: how old the revocations were that its token was held against, in seconds."""
 
 Rule = Callable[[Caller], bool]
+
+
+class _Actor(BaseModel):
+    """Who acts for the token's subject (RFC 8693 section 4.1); those before are told and not needed."""
+
+    model_config = ConfigDict(strict=True)
+    sub: str
+
+
+class _Mandate(BaseModel):
+    """By what; `versions` of it and of the one that it rests on."""
+
+    model_config = ConfigDict(strict=True)
+    id: str
+    acts: list[str]
+    items: list[str]
+    most_cases: int | None = None
+    versions: dict[str, int] = Field(min_length=1, max_length=2)
 
 
 class _Claims(BaseModel):
@@ -54,12 +72,43 @@ class _Claims(BaseModel):
     sv: int = 0
     uv: int = 0
     cv: int = 0
+    act: _Actor | None = None
+    mandate: _Mandate | None = None
+
+    @model_validator(mode="after")
+    def _acts_by_mandate(self) -> Self:
+        if (self.act is None) != (self.mandate is None):
+            raise ValueError("who acts for somebody else has a mandate")
+        if self.mandate is not None and self.mandate.id not in self.mandate.versions:
+            raise ValueError("a mandate counts by its version")
+        return self
 
     def scopes(self) -> tuple[tuple[str, int], ...]:
         """What the token stands on, with the versions of when it was given."""
         client = (f"client:{self.client_id}", self.cv)
-        user = ((f"user:{self.sub}", self.uv),) if self.kind in ("person", "officer") else ()
-        return (client, *user, *(((f"session:{self.sid}", self.sv),) if self.sid is not None else ()))
+        user = self.act.sub if self.act is not None else self.sub
+        users = ((f"user:{user}", self.uv),) if self.kind in ("person", "officer") else ()
+        sessions = ((f"session:{self.sid}", self.sv),) if self.sid is not None else ()
+        mandates = self.mandate.versions.items() if self.mandate is not None else ()
+        return (client, *users, *sessions, *((f"mandate:{id_}", version) for id_, version in mandates))
+
+    def caller(self) -> Caller:
+        """Who calls."""
+        mandate = None
+        if (found := self.mandate) is not None:
+            mandate = Mandate(found.id, frozenset(found.acts), frozenset(found.items), found.most_cases)
+        return Caller(
+            self.sub,
+            self.kind,
+            self.org,
+            self.division,
+            self.client_id,
+            self.sid,
+            frozenset(self.scope.split()),
+            self.acr,
+            self.act.sub if self.act is not None else None,
+            mandate,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +197,7 @@ class Verifier:
         )
         if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
-        caller = Caller(
-            claims.sub,
-            claims.kind,
-            claims.org,
-            claims.division,
-            claims.client_id,
-            claims.sid,
-            frozenset(claims.scope.split()),
-            claims.acr,
-        )
-        return _Known(caller, claims.exp, kid, claims.scopes())
+        return _Known(claims.caller(), claims.exp, kid, claims.scopes())
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token of identity")
@@ -172,6 +211,8 @@ class Requires:
     within: float | None = None
     """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
     scope: str = SERVICES
+    acts: frozenset[Act] = frozenset()
+    """With which of these one may be acting for somebody else; none: only for oneself."""
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -186,6 +227,8 @@ class Requires:
             raise RevocationsStale("It is not known here what was revoked of late")
         if self.scope not in caller.scope:
             raise Forbidden(f"The token is not for this: it needs the scope {self.scope}", code="insufficient_scope")
+        if caller.mandate is not None and not self.acts & caller.mandate.acts:
+            raise Forbidden("The mandate does not cover this", code="mandate_does_not_cover")
         if not self.rule(caller):
             raise Forbidden("The caller may not do this")
         return caller
@@ -201,10 +244,12 @@ class Public:
         """Lets everybody in."""
 
 
-def requires(rule: Rule, *, within: float | None = None, scope: str = SERVICES) -> Callable[..., Awaitable[Caller]]:
-    """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`. `within`: see `Requires`; what only few may
-    do is `PRIVILEGED_SECONDS`."""
-    return Requires(rule, within, scope)
+def requires(
+    rule: Rule, *acts: Act, within: float | None = None, scope: str = SERVICES
+) -> Callable[..., Awaitable[Caller]]:
+    """For `caller: Annotated[Caller, Depends(requires(policy.may_read, "see"))]`: `acts` are those by which a mandate
+    opens the route. `within`: see `Requires`; what only few may do is `PRIVILEGED_SECONDS`."""
+    return Requires(rule, within, scope, frozenset(acts))
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

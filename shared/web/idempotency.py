@@ -27,7 +27,7 @@ IdempotencyKey = Annotated[
 
 def derive(prefix: str, caller: Caller, key: str) -> str:
     """The id of what this caller creates with this key."""
-    return derived_id(prefix, caller.id, key)
+    return derived_id(prefix, caller.id, *([caller.actor] if caller.actor else []), key)
 
 
 def body_digest(model: BaseModel) -> str:

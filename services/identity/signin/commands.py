@@ -10,7 +10,8 @@ import structlog
 from services.identity.accounts import store
 from services.identity.accounts.domain import Client, client_id
 from services.identity.desk import Desk
-from services.identity.oauth import InvalidClient, LoginRequired, OAuthError, asked_scope
+from services.identity.mandates import commands as mandates
+from services.identity.oauth import AccessDenied, InvalidClient, LoginRequired, OAuthError, asked_scope
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
 from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
@@ -65,6 +66,7 @@ def checked(client: Client, asked: Mapping[str, str], language: Literal["zh", "e
         scope=asked_scope(asked.get("scope", ""), set(client.scopes)),
         nonce=asked.get("nonce", ""),
         login_hint=asked.get("login_hint", "")[:LONGEST],
+        acting_as=asked.get("acting_as"),
         language=language,
         prompt=prompt,
         max_age=max_age,
@@ -122,5 +124,9 @@ async def go_on(desk: Desk, request: AuthorizationRequest, secret: str) -> str |
 
 
 async def _answer(desk: Desk, request: AuthorizationRequest, session: Session) -> str:
-    asked = Asked(request.client, request.redirect_uri, request.challenge, request.scope, request.nonce)
+    """A code for the application. Raises `AccessDenied` where the person may not act as it was asked."""
+    mandate = request.acting_as
+    if mandate is not None and await mandates.acting(desk, session.person, mandate) is None:
+        raise AccessDenied("The person may not act by this mandate")
+    asked = Asked(request.client, request.redirect_uri, request.challenge, request.scope, request.nonce, mandate)
     return await give_code(desk, asked, session)

@@ -43,6 +43,8 @@ class AuthorizationRequest(BaseModel):
     nonce: str = ""
     prompt: str = ""
     login_hint: str = ""
+    acting_as: str | None = None
+    """The mandate by which the person wants to act."""
     max_age: int | None = None
     """Seconds since signing in, at most."""
 
@@ -68,5 +70,6 @@ class AuthorizationRequest(BaseModel):
             "code_challenge_method": "S256",
             "scope": self.scope,
             **{name: value for name, value in optional.items() if value},
+            **({"acting_as": self.acting_as} if self.acting_as is not None else {}),
             **({"max_age": str(self.max_age)} if self.max_age is not None else {}),
         }

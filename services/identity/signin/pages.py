@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from services.identity.accounts.domain import client_id
 from services.identity.browser import answering, is_secure, leading_to, page_templates, session_cookie
 from services.identity.desk import Desk
-from services.identity.oauth import OAuthError
+from services.identity.oauth import AccessDenied, OAuthError
 from services.identity.sealing import seal, unseal
 from services.identity.signin import commands
 from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
@@ -73,8 +73,8 @@ async def answer(
         name, kept = request.headers.get("user-agent", ""), request.cookies.get(session_cookie(desk), "")
         browser = commands.Browser(name, kept)
         code, secret = await commands.sign_in(desk, wish, login, password, browser)
-    except OAuthError:
-        return _refused(request, wish.language, "unknown_client")
+    except OAuthError as error:
+        return _turned_away(request, desk, wish, error)
     except WrongCredentials as error:
         return await _form(request, desk, wish, login, {"login": words(wish.language, WORDS)["wrong"]}, error.status)
     except TooManyAttempts as error:
@@ -111,6 +111,13 @@ async def _form(
     page.headers["Content-Security-Policy"] = leading_to(wish.redirect_uri)
     page.set_cookie(COOKIE, browser, path="/authorize", secure=is_secure(desk), httponly=True)
     return page
+
+
+def _turned_away(request: Request, desk: Desk, wish: AuthorizationRequest, error: OAuthError) -> Response:
+    """The application hears of it, unless there is no such application any more."""
+    if isinstance(error, AccessDenied):
+        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
+    return _refused(request, wish.language, "unknown_client")
 
 
 def _refused(request: Request, language: Language, why: str) -> Response:

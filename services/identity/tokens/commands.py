@@ -8,6 +8,7 @@ import structlog
 
 from services.identity.accounts.domain import Client, client_id
 from services.identity.desk import Desk
+from services.identity.mandates import commands as mandates
 from services.identity.oauth import InvalidGrant, UnauthorizedClient, asked_scope
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
@@ -41,6 +42,7 @@ class Asked:
     challenge: str
     scope: str
     nonce: str
+    mandate: str | None
 
 
 async def give_code(desk: Desk, asked: Asked, session: Session) -> str:
@@ -54,6 +56,7 @@ async def give_code(desk: Desk, asked: Asked, session: Session) -> str:
             challenge=asked.challenge,
             scope=asked.scope,
             nonce=asked.nonce,
+            mandate=asked.mandate,
             session=session.id,
             expires_at=until,
             wake_at=until,
@@ -78,7 +81,7 @@ async def redeem_code(desk: Desk, client: Client, code: str, redirect_uri: str, 
         raise
     except NotFound:
         raise InvalidGrant from None
-    signed_in = await _signed_in(desk, used.session, client, redirect_uri)
+    signed_in = await _signed_in(desk, used, client)
     allowed = set(used.scope.split()) & set(client.scopes)
     scope = asked_scope("", allowed, allowed)
     return Given(
@@ -111,7 +114,7 @@ async def refresh(desk: Desk, client: Client, token: str, asked: str) -> Given:
         raise
     except NotFound:
         raise InvalidGrant from None
-    signed_in = await _signed_in(desk, family.session, client, family.redirect_uri)
+    signed_in = await _signed_in(desk, family, client)
     return Given(
         signed_in.access_token(desk, scope),
         scope,
@@ -141,7 +144,7 @@ async def client_token(desk: Desk, client: Client, asked: str) -> Given:
 
 async def told_about(desk: Desk, caller: Caller) -> dict[str, str]:
     """The standard claims of the scopes that the token has (OpenID Connect Core section 5.4), where they are known."""
-    person = await desk.people.get(caller.id)
+    person = await desk.people.get(caller.person)
     known: dict[str, dict[str, str | None]] = {
         "profile": {"name": person.name, "locale": "zh-CN" if person.language == "zh" else "en"},
         "email": {"email": person.mail},
@@ -171,13 +174,17 @@ def _is_application(client: Client) -> None:
         raise UnauthorizedClient("Programs of their own right use client_credentials")
 
 
-async def _signed_in(desk: Desk, session: str, client: Client, redirect_uri: str) -> SignedIn:
-    """Who is signed in there now, with what the application came by looked at again. Raises `InvalidGrant`."""
-    found = await sessions.live(desk, session)
+async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
+    """Who is signed in there now, with all that this rests on looked at again. Raises `InvalidGrant`."""
+    found = await sessions.live(desk, by.session)
     application = await desk.clients.find(client_id(client.code))
-    if found is None or application is None or not application.may_be_told_at(redirect_uri):
+    if found is None or application is None or not application.may_be_told_at(by.redirect_uri):
         raise InvalidGrant
-    return SignedIn(found[1], found[0], application)
+    session, person = found
+    acting = await mandates.acting(desk, person.id, by.mandate) if by.mandate is not None else None
+    if by.mandate is not None and acting is None:
+        raise InvalidGrant
+    return SignedIn(person, session, application, acting)
 
 
 async def _new_family(desk: Desk, code: Code, session: Session) -> str:
@@ -190,6 +197,7 @@ async def _new_family(desk: Desk, code: Code, session: Session) -> str:
         redirect_uri=code.redirect_uri,
         session=session.id,
         scope=code.scope,
+        mandate=code.mandate,
         digest=digest(secret),
         wake_at=session.until,
     )

@@ -26,6 +26,8 @@ class Code(Aggregate):
     session: str
     scope: str
     nonce: str = ""
+    mandate: str | None = None
+    """By which the person acts for somebody else."""
     expires_at: datetime
     redeemed: bool = False
 
@@ -50,6 +52,7 @@ class Family(Aggregate):
     redirect_uri: str
     session: str
     scope: str
+    mandate: str | None = None
     digest: str
     """Of the secret that is good now."""
     ended_at: datetime | None = None

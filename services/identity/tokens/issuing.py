@@ -8,6 +8,7 @@ from typing import Any
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.desk import Desk
+from services.identity.mandates.commands import Acting
 from services.identity.sessions.domain import Session
 from shared.caller import AUDIENCE, TOKEN_TYPE, Caller
 
@@ -31,23 +32,23 @@ class SignedIn:
     person: Person
     session: Session
     application: Client
+    acting: Acting | None = None
 
     def access_token(self, desk: Desk, scope: str) -> str:
         """What the application shows to the services."""
         person, session, application = self.person, self.session, self.application
-        post = person.post
-        caller = Caller(
-            person.id,
-            person.kind,
-            post.organisation if post else None,
-            post.division if post else None,
-            application.code,
-            session.id,
-            frozenset(scope.split()),
-            session.acr,
-        )
         versions = Versions(application.token_version, person.token_version, session.token_version)
-        return access_token(desk, caller, versions, _how(session))
+        scopes, how = frozenset(scope.split()), _how(session)
+        if self.acting is not None:  # nobody acts for somebody else as an officer
+            caller = Caller(
+                self.acting.mandate.principal, "person", None, None, application.code, session.id, scopes, session.acr
+            )
+            return access_token(desk, caller, versions, how | _acting(self.acting))
+        organisation, division = (person.post.organisation, person.post.division) if person.post else (None, None)
+        caller = Caller(
+            person.id, person.kind, organisation, division, application.code, session.id, scopes, session.acr
+        )
+        return access_token(desk, caller, versions, how)
 
     def id_token(self, desk: Desk, nonce: str) -> str:
         """What tells the application who signed in, when and how."""
@@ -82,6 +83,23 @@ def access_token(desk: Desk, caller: Caller, versions: Versions, how: Mapping[st
     if caller.session is not None:
         claims |= {"sid": caller.session, "sv": versions.session, "uv": versions.user, "acr": caller.acr, **(how or {})}
     return desk.keyring.sign(claims, TOKEN_TYPE)
+
+
+def _acting(acting: Acting) -> dict[str, Any]:
+    """Who acts, the last first (RFC 8693 section 4.1), and by what, with the versions that it stands on."""
+    terms, actor = acting.mandate.terms, dict[str, Any]()
+    for mandate in reversed(acting.chain):
+        actor = {"sub": mandate.agent, **({"act": actor} if actor else {})}
+    return {
+        "act": actor,
+        "mandate": {
+            "id": acting.mandate.id,
+            "acts": terms.acts,
+            "items": terms.items,
+            **({"most_cases": terms.most_cases} if terms.most_cases is not None else {}),
+            "versions": {mandate.id: mandate.token_version for mandate in acting.chain},
+        },
+    }
 
 
 def _how(session: Session) -> dict[str, Any]:

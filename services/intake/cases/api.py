@@ -22,9 +22,10 @@ from shared.web.paging import Page, Paging
 from shared.web.preconditions import IfMatch, etag
 
 router = APIRouter(prefix="/cases", tags=["cases"])
-Looker = Annotated[Caller, Depends(requires(policy.may_look))]
-Reader = Annotated[Caller, Depends(requires(policy.may_read_cases))]
-Applicant = Annotated[Caller, Depends(requires(policy.may_apply))]
+Looker = Annotated[Caller, Depends(requires(policy.may_look, "see"))]
+Reader = Annotated[Caller, Depends(requires(policy.may_read_cases, "see"))]
+Applicant = Annotated[Caller, Depends(requires(policy.may_apply, "apply"))]
+Supplier = Annotated[Caller, Depends(requires(policy.may_apply, "supply"))]
 
 
 class MaterialView(BaseModel):
@@ -80,6 +81,7 @@ class CaseView(CaseSummary):
     """The whole case, for its applicant and its department: all that an officer decides on."""
 
     form: dict[str, Any]
+    agent: str | None
     contents: list[MaterialContent]
     decision: Decision | None
 
@@ -88,7 +90,13 @@ class CaseView(CaseSummary):
         contents = [
             MaterialContent(code=m.code, file=m.file, data=m.data) for m in case.materials if m.state == "there"
         ]
-        return cls(**CaseSummary.of(case).model_dump(), form=case.form, contents=contents, decision=case.decision)
+        return cls(
+            **CaseSummary.of(case).model_dump(),
+            form=case.form,
+            agent=case.agent,
+            contents=contents,
+            decision=case.decision,
+        )
 
 
 class TimelineEntry(BaseModel):
@@ -159,7 +167,7 @@ async def list_cases(
         case = await store.by_number(desk.cases, number)
         return Page(items=[CaseSummary.of(case)] if case is not None and policy.sees_progress(caller, case) else [])
     if caller.kind == "person":
-        found = await store.of_applicant(desk.cases, caller.id, window)
+        found = await store.of_applicant(desk.cases, caller, window)
     elif caller.org is not None:
         found = await store.of_department(
             desk.cases, caller.org, caller.division or "", state, window, desk.clock.now()
@@ -184,7 +192,7 @@ async def timeline(case: str, caller: Looker, desk: TheDesk) -> list[TimelineEnt
 
 @router.post("/{case}/materials", summary="Give a material that the notice asked for")
 async def supply(
-    case: str, given: GivenFile, caller: Applicant, expected: IfMatch, desk: TheDesk, response: Response
+    case: str, given: GivenFile, caller: Supplier, expected: IfMatch, desk: TheDesk, response: Response
 ) -> CaseView:
     found = await commands.supply_material(desk, caller, case, given, expected)
     response.headers["ETag"] = etag(found.v)

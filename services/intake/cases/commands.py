@@ -79,6 +79,8 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
         item=guide.code,
         department=guide.department,
         applicant=caller.id,
+        agent=caller.actor,
+        mandate=caller.mandate.id if caller.mandate else None,
         division=application.division,
         places=places(application.division),
         form=application.form,
@@ -90,12 +92,22 @@ async def submit_case(desk: Desk, caller: Caller, id_: str, digest: str, applica
         sort_key=f"{now:{SORT_KEY}}/{id_}",
     )
     calendar, pack = await asyncio.gather(rules.calendar(desk), rules.rules(desk))
+    await _take_use(desk, caller, id_)
     case.submit(calendar, pack.value("permit.supplement_notice", city_date(now), NOTICE_DAYS), now)
     try:
         await desk.cases.add(case)
         return case, True
     except AlreadyThere:  # the same request came before
         return _same(await desk.cases.get(id_), digest), False
+
+
+async def _take_use(desk: Desk, caller: Caller, case_id: str) -> None:
+    """A mandate may be for so many cases. Raises `Forbidden` when they are begun."""
+    mandate = caller.mandate
+    if mandate is None or mandate.most_cases is None:
+        return
+    if not await desk.uses.take(mandate.id, case_id, mandate.most_cases):
+        raise Forbidden("All cases that the mandate allows are begun", code="mandate_used_up")
 
 
 def _same(case: Case, digest: str) -> Case:
@@ -112,6 +124,8 @@ async def _checked(desk: Desk, caller: Caller, application: Application) -> tupl
         faults.append(Fault("/item", "unknown_item", "There is no such service item"))
     else:
         faults += form_faults(guide.form, application.form)
+    if not caller.may_handle(application.item):
+        faults.append(Fault("/item", "mandate_does_not_cover", "the mandate is for other items"))
     faults += _division_faults(desk, guide, application.division)
     known = {material.code: material for material in guide.materials} if guide is not None else {}
     faults += _material_faults(known, application.materials, strict=guide is not None)
@@ -181,7 +195,7 @@ def attached(file: File) -> AttachedFile:
 async def supply_material(desk: Desk, caller: Caller, case_id: str, given: GivenFile, version: int | None) -> Case:
     """The applicant gives what the notice asked for. Raises `NotFound`, `Invalid`, `Conflict`."""
     case = await desk.cases.find(case_id)
-    if case is None or case.applicant != caller.id:
+    if case is None or not policy.sees(caller, case):
         raise NotFound("There is no such case")
     accepted = next((m.media_types for m in case.materials if m.code == given.material), _accepted(None))
     files, faults = await check_references(desk, caller.id, [("", given.file, given.sha256, accepted)])
@@ -189,7 +203,7 @@ async def supply_material(desk: Desk, caller: Caller, case_id: str, given: Given
         raise Invalid("The file cannot be taken", faults=tuple(faults))
     calendar, file = await rules.calendar(desk), attached(files[given.file])
     return await desk.cases.change(
-        case_id, lambda c: c.supply(given.material, file, calendar, desk.clock.now()), version=version
+        case_id, lambda c: c.supply(given.material, file, calendar, desk.clock.now(), caller.actor), version=version
     )
 
 

@@ -85,6 +85,9 @@ class Case(Aggregate):
     item: str
     department: str
     applicant: str
+    agent: str | None = None
+    """Who applied for the applicant, by `mandate`."""
+    mandate: str | None = None
     division: str
     form: dict[str, Any]
     materials: list[Material]
@@ -113,6 +116,8 @@ class Case(Aggregate):
                 item=self.item,
                 department=self.department,
                 applicant=self.applicant,
+                agent=self.agent,
+                mandate=self.mandate,
                 division=self.division,
                 submitted_at=now,
             ),
@@ -155,8 +160,8 @@ class Case(Aggregate):
             material.ground, material.exchange = ground, exchange
             self._go_on(days, now)
 
-    def supply(self, code: str, file: AttachedFile, days: Days, now: datetime) -> None:
-        """The applicant gives a material that was asked for. Raises `Conflict` when it is not missing."""
+    def supply(self, code: str, file: AttachedFile, days: Days, now: datetime, agent: str | None = None) -> None:
+        """The applicant, or an agent, gives a material that was asked for. Raises `Conflict` when it is not missing."""
         material = self._material(code)
         if material.file is not None and material.file.sha256 == file.sha256:
             return  # the same upload again
@@ -166,13 +171,16 @@ class Case(Aggregate):
             told = f"has to be one of {', '.join(material.media_types)}"
             raise Invalid("The file does not fit", faults=(Fault("/file", "media_type", told),))
         material.state, material.file = "there", file
-        self._received(material, "applicant", now)
+        self._received(material, "applicant", now, agent)
         self._go_on(days, now)
 
-    def _received(self, material: Material, source: Literal["applicant", "shared"], now: datetime) -> None:
-        self.record(
-            said.MaterialReceived(case=self.id, material=material.code, source=source, exchange=material.exchange), now
+    def _received(
+        self, material: Material, source: Literal["applicant", "shared"], now: datetime, agent: str | None = None
+    ) -> None:
+        received = said.MaterialReceived(
+            case=self.id, material=material.code, source=source, agent=agent, exchange=material.exchange
         )
+        self.record(received, now)
 
     def _material(self, code: str) -> Material:
         for material in self.materials:
@@ -195,7 +203,12 @@ class Case(Aggregate):
         told = [said.MissingMaterial(material=m.code, ground=m.ground or "not-given") for m in missing]
         self.record(
             said.SupplementRequested(
-                case=self.id, number=self.number, item=self.item, applicant=self.applicant, missing=told
+                case=self.id,
+                number=self.number,
+                item=self.item,
+                applicant=self.applicant,
+                agent=self.agent,
+                missing=told,
             ),
             now,
         )
@@ -220,6 +233,7 @@ class Case(Aggregate):
                 item=self.item,
                 department=self.department,
                 applicant=self.applicant,
+                agent=self.agent,
                 **self.receipt.model_dump(),
             ),
             now,
@@ -260,6 +274,7 @@ class Case(Aggregate):
                 item=self.item,
                 department=self.department,
                 applicant=self.applicant,
+                agent=self.agent,
                 outcome=outcome,
                 decided_on=city_date(now),
             ),

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 from services.intake.cases.domain import SORT_KEY, Case
+from shared.caller import Caller
 from shared.errors import Invalid
 from shared.store import Collection, DuplicateKey, Repository
 from shared.store.collection import Filter, Index
@@ -25,10 +26,12 @@ async def by_number(cases: Repository[Case], number: str) -> Case | None:
     return cases.load(found[0]) if found else None
 
 
-async def of_applicant(cases: Repository[Case], person: str, window: Window) -> list[Case]:
-    """A person's own cases, the newest first."""
+async def of_applicant(cases: Repository[Case], caller: Caller, window: Window) -> list[Case]:
+    """A caller's own cases, or those of whom the caller acts for as far as the mandate goes; the newest first."""
     before = f"{window.after.key}/{window.after.id}" if window.after is not None else None
-    return await _between(cases, {"applicant": person}, "", before, window.limit + 1)
+    items = sorted(caller.mandate.items) if caller.mandate is not None else []
+    own = {"applicant": caller.id} | ({"item": {"$in": items}} if items else {})
+    return await _between(cases, own, "", before, window.limit + 1)
 
 
 async def of_department(
@@ -73,6 +76,27 @@ def place(case: Case) -> Cursor:
     """A case's place in a list."""
     moment, _, id_ = case.sort_key.partition("/")
     return Cursor(key=moment, id=id_)
+
+
+class Uses:
+    """Which cases were begun by a mandate that is for so many: one small document each, no two take the last."""
+
+    INDEX = Index([("mandate", 1), ("n", 1)], unique=True)
+
+    def __init__(self, uses: Collection) -> None:
+        self._uses = uses
+
+    async def take(self, mandate: str, case: str, most: int) -> bool:
+        """Whether the case may be begun; the same case again takes nothing more."""
+        while await self._uses.get(f"{mandate}/{case}") is None:
+            n = await self._uses.count({"mandate": mandate}) + 1
+            if n > most:
+                return False
+            try:
+                await self._uses.insert({"_id": f"{mandate}/{case}", "mandate": mandate, "n": n})
+            except DuplicateKey:  # somebody else was quicker, or it is there already
+                continue
+        return True
 
 
 class Numbers:

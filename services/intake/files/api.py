@@ -15,7 +15,8 @@ from shared.errors import NotFound
 from shared.web.authentication import requires
 
 router = APIRouter(prefix="/files", tags=["files"])
-Uploader = Annotated[Caller, Depends(requires(policy.may_apply))]
+Uploader = Annotated[Caller, Depends(requires(policy.may_apply, "apply", "supply"))]
+Reader = Annotated[Caller, Depends(requires(policy.may_apply, "see"))]
 LIMIT = 64 * 1024 * 1024
 """The route's own ceiling; the setting `file_limit` is the one that people meet."""
 
@@ -58,7 +59,7 @@ async def upload(
 
 
 @router.get("/{id}", summary="One's own file", response_class=StreamingResponse)
-async def download(id: str, caller: Uploader, desk: TheDesk) -> StreamingResponse:  # noqa: A002 - the address's word
+async def download(id: str, caller: Reader, desk: TheDesk) -> StreamingResponse:  # noqa: A002 - the address's word
     file = await desk.files.find(id)
     if file is None or file.owner != caller.id:
         raise NotFound("There is no such file")

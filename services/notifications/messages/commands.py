@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -26,22 +27,25 @@ log = structlog.get_logger(__name__)
 
 
 async def tell(desk: Desk, template: Code, event: Event[Told]) -> None:
-    """Queue the message about one event; the same event again queues no other."""
+    """Queue the message about one event to the applicant, and to who acts for them; the same event again queues no
+    other. Each message has an id of its own that derives from the event's, so that nothing is told twice."""
+    told = [(event.data.applicant, derived_id("message", event.id))]
+    if event.data.agent is not None:
+        told.append((event.data.agent, derived_id("message", event.id, "agent")))
     now = desk.clock.now()
-    message = Message(
-        id=derived_id("message", event.id),
-        case=event.data.case,
-        person=event.data.applicant,
-        template=template,
-        facts=Facts.model_validate(event.data.model_dump()),
-        queued_at=now,
-        since=now,
-        wake_at=now,
-    )
-    try:
-        await desk.messages.add(message, cause=event)
-    except AlreadyThere:
-        return
+    for person, id_ in told:
+        message = Message(
+            id=id_,
+            case=event.data.case,
+            person=person,
+            template=template,
+            facts=Facts.model_validate(event.data.model_dump()),
+            queued_at=now,
+            since=now,
+            wake_at=now,
+        )
+        with suppress(AlreadyThere):
+            await desk.messages.add(message, cause=event)
 
 
 async def take_over(desk: Desk) -> None:

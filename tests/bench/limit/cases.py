@@ -59,7 +59,7 @@ def new_case(
     trace, now = wire.trace(), datetime.now(UTC)
     today = now.astimezone(CITY_TIME).date()
     about = {"case": id_, "number": number, "item": guide["code"], "department": guide["department"]}
-    about |= {"applicant": caller}
+    about |= {"applicant": caller, "agent": None, "mandate": None}
     submitted = about | {"division": application["division"], "submitted_at": wire.stamp(now)}
     entries = [wire.entry("tongban.intake.case-submitted.v1", EVENTS, submitted, now, trace)]
     for material in materials:
@@ -109,7 +109,8 @@ def accepted(
         return
     material |= {"state": "there", "exchange": answer["exchange"], "data": answer["data"]}
     state["materials"] = case["materials"]
-    came = {"case": id_, "material": material["code"], "source": "shared", "exchange": answer["exchange"]}
+    came = {"case": id_, "material": material["code"], "source": "shared", "agent": None}
+    came["exchange"] = answer["exchange"]
     entries.append(wire.entry("tongban.intake.material-received.v1", EVENTS, came, now, event.trace))
     if any(one["state"] == "wished" for one in case["materials"]):
         return
@@ -120,7 +121,7 @@ def accepted(
     state |= {"state": "accepted", "wake_at": None, "receipt": receipt | {"deemed": False}}
     case["state"] = "accepted"
     about = {"case": id_, "number": case["number"], "item": case["item"], "applicant": case["applicant"]}
-    told = about | receipt | {"department": case["department"], "deemed": False}
+    told = about | receipt | {"agent": case["agent"], "department": case["department"], "deemed": False}
     entries.append(wire.entry("tongban.intake.case-accepted.v1", EVENTS, told, now, event.trace))
     work = about | receipt | {"division": case["division"], "form": case["form"]}
     work["materials"] = [_package(one) for one in case["materials"] if one["state"] == "there"]
@@ -144,7 +145,7 @@ def decided(
     decision = {"outcome": said["outcome"], "reason": said["reason"], "officer": None, "decided_at": now}
     state |= {"state": "completed", "decision": decision}
     case["state"] = "completed"
-    told = {name: case[name] for name in ("number", "item", "department", "applicant")}
+    told = {name: case[name] for name in ("number", "item", "department", "applicant", "agent")}
     told |= {"case": id_, "outcome": said["outcome"], "decided_on": today}
     entries.append(wire.entry("tongban.intake.case-decided.v1", EVENTS, told, now, event.trace))
     closed = {"case": id_, "number": case["number"], "completed_on": today}
@@ -169,4 +170,4 @@ def view(case: wire.Document) -> dict[str, Any]:
     ]
     shown = {"case": case["_id"]} | {n: case[n] for n in ("number", "item", "department", "division", "state")}
     shown |= {"submitted_at": wire.stamp(case["submitted_at"]), "receipt": case["receipt"], "outcome": None}
-    return shown | {"materials": materials, "form": case["form"], "contents": contents, "decision": None}
+    return shown | {"materials": materials, "form": case["form"], "agent": None, "contents": contents, "decision": None}

@@ -79,8 +79,9 @@ class IntakeTown:
             "/files", content=content, headers={"Content-Type": kind, **(headers or self.li_na())}
         )
 
-    async def application(self, **changes: Any) -> dict[str, Any]:
-        card, photo = (await self.upload()).json(), (await self.upload(PNG, "image/png")).json()
+    async def application(self, headers: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+        card = (await self.upload(PDF, **(headers or {}))).json()
+        photo = (await self.upload(PNG, "image/png", **(headers or {}))).json()
         given = [
             {"material": material, "file": file["file"], "sha256": file["sha256"]}
             for material, file in (("identity-card", card), ("photo", photo))

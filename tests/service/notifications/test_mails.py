@@ -30,6 +30,16 @@ async def test_somebody_else_is_told_in_english(town: Town) -> None:
     assert "accepted on 2 March 2026; Dalian Public Security Bureau handles it" in mail.text
 
 
+async def test_who_acts_for_somebody_is_told_too_once_and_in_their_language(town: Town) -> None:
+    event = accepted().model_copy(update={"agent": WANG_WEI})
+    await town.hear(event, CASE, times=3)
+    told = {str(mail.message["To"]): mail.subject for mail in town.server.mails}
+    assert len(town.server.mails) == 2
+    assert told["李娜 <li.na@example.org>"].startswith("您的")
+    assert told["Wang Wei <wang.wei@example.org>"].startswith("Accepted")
+    assert {sent["person"] for sent in town.bus.said(MessageSent)} == {"person-li-na", WANG_WEI}
+
+
 async def test_a_mail_says_where_it_comes_from_and_that_nobody_wrote_it_by_hand(town: Town) -> None:
     await town.hear(accepted(), CASE)
     [mail] = town.server.mails

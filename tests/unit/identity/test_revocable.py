@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, Post
+from services.identity.mandates.domain import Mandate, Terms
 from services.identity.revocable import Revocable
 from services.identity.sessions.domain import LIFE, Session
 from shared.contracts.identity import RevocationPublished
@@ -37,6 +38,8 @@ class Given:
     addresses: frozenset[str]
     session: str | None
     scopes: Mapping[str, int]
+    mandate: Mandate | None = None
+    until: date = date.max
 
 
 @dataclass
@@ -53,11 +56,12 @@ class Town:
         )
     )
     sessions: dict[str, Session] = field(default_factory=dict)
+    mandates: list[Mandate] = field(default_factory=list)
     lowest: dict[str, int] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
 
     def publish(self) -> None:
-        things: list[Revocable] = [self.person, self.client, *self.sessions.values()]
+        things: list[Revocable] = [self.person, self.client, *self.sessions.values(), *self.mandates]
         for thing in things:
             for entry in thing.recorded:
                 if entry["type"] == RevocationPublished.type:
@@ -94,7 +98,11 @@ class Town:
             session = live[n % len(live)]
             scopes["user:person-li-na"] = self.person.token_version
             scopes[f"session:{session}"] = self.sessions[session].token_version
-        self.given.append(Given(self.facts(session), frozenset(self.client.redirect_uris), session, scopes))
+        mandate = next((one for one in self.mandates if one.covers(self.now)), None) if session and n % 2 else None
+        if mandate is not None:
+            scopes[f"mandate:{mandate.id}"] = mandate.token_version
+        addresses, until = frozenset(self.client.redirect_uris), mandate.terms.until if mandate else date.max
+        self.given.append(Given(self.facts(session), addresses, session, scopes, mandate, until))
 
     def revise_person(self, n: int) -> None:
         post, hash_ = POSTS[n % 3], "ab"[n // 3 % 2]
@@ -111,9 +119,31 @@ class Town:
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
 
+    def offer(self, n: int) -> None:
+        """Of ever longer mandates some are taken on, and some are the register's."""
+        terms = Terms(acts=["apply"], since=NOW.date(), until=NOW.date() + timedelta(days=n), may_delegate=False)
+        mandate = Mandate(
+            id=f"mandate-{len(self.mandates)}", principal="person-wang", agent=self.person.id, by="person-wang",
+            kind="agent", source="register" if n % 2 else "grant", terms=terms, offered_at=self.now,
+        )  # fmt: skip
+        if n % 3:
+            mandate.accept(self.person.id, self.now)
+        self.mandates.append(mandate)
+
+    def end_mandate(self, n: int) -> None:
+        if self.mandates:
+            self.mandates[n % len(self.mandates)].end("register", self.now)
+
+    def extend(self, n: int) -> None:
+        if self.mandates:
+            self.mandates[n % len(self.mandates)].extend(NOW.date() + timedelta(days=n), self.now)
+
     def sleep(self, n: int) -> None:
-        """Sessions whose time is over are ended by their timers."""
+        """Sessions and mandates whose time is over are ended by their timers."""
         self.now += timedelta(hours=n)
+        for mandate in self.mandates:
+            if mandate.wake_at is not None and mandate.wake_at <= self.now:
+                mandate.end("expired", self.now)
         for session in self.sessions.values():
             if self.now >= session.begun_at + LIFE:
                 session.end(self.now)
@@ -126,6 +156,9 @@ ACTS: tuple[Callable[[Town, int], None], ...] = (
     Town.revise_client,
     Town.end,
     Town.sign_out,
+    Town.offer,
+    Town.end_mandate,
+    Town.extend,
     Town.sleep,
 )
 
@@ -142,3 +175,5 @@ def test_no_token_outlives_what_it_says(acts: list[tuple[Callable[[Town, int], N
             assert token.claims == town.facts(token.session)
             assert token.addresses <= set(town.client.redirect_uris)
             assert token.session is None or town.is_live(token.session)
+            assert token.mandate is None or token.mandate.covers(town.now)
+            assert token.mandate is None or token.until <= token.mandate.terms.until

@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from shared.caller import Mandate
 from shared.errors import Unauthenticated
 from shared.revocations import Revocations
 from shared.testing.clock import FakeClock
@@ -180,3 +181,43 @@ def test_a_route_without_a_policy_is_seen(app: ServiceApp) -> None:
     async def planted() -> None: ...
 
     assert [policy.path for policy in policies(app) if not policy.markers] == ["/planted"]
+
+
+# -- acting for somebody else -----------------------------------------------------------------------------
+
+MANDATE = {"id": "mandate-1", "acts": ["see"], "items": [], "versions": {"mandate-1": 1}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"act": {"sub": "person-wang"}},
+        {"mandate": MANDATE},
+        {"act": "person-wang", "mandate": MANDATE},
+        {"act": {"sub": "person-wang"}, "mandate": MANDATE | {"versions": {}}},
+        {"act": {"sub": "person-wang"}, "mandate": MANDATE | {"versions": {"mandate-2": 1}}},
+        {"act": {"sub": "person-wang"}, "mandate": MANDATE | {"acts": "see"}},
+    ],
+    ids=str,
+)
+async def test_a_token_that_says_half_of_it_is_none(
+    client: httpx.AsyncClient, signer: Signer, wrong: dict[str, Any]
+) -> None:
+    answer = await call(client, signer.token(**wrong))
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+
+
+async def test_a_route_that_names_no_act_is_for_oneself(client: httpx.AsyncClient, signer: Signer) -> None:
+    token = signer.token(act={"sub": "person-wang"}, mandate=MANDATE | {"acts": ["apply", "see", "supply"]})
+    answer = await call(client, token)
+    assert (answer.status_code, answer.json()["code"]) == (403, "mandate_does_not_cover")
+
+
+def test_who_acts_is_told_apart_from_whom_they_act_for(
+    signer: Signer, clock: FakeClock, revocations: Revocations
+) -> None:
+    verifier = Verifier({signer.kid: signer.row}, ISSUER, clock, revocations)
+    caller = verifier.verify(signer.token(act={"sub": "person-wang", "act": {"sub": "x"}}, mandate=MANDATE))
+    assert (caller.id, caller.actor, caller.person) == ("person-li-na", "person-wang", "person-wang")
+    assert caller.mandate == Mandate("mandate-1", frozenset({"see"}))
+    assert verifier.verify(signer.token()).person == "person-li-na"

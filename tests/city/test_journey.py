@@ -40,6 +40,7 @@ def test_one_case_travels_the_whole_network(city: RunningCity) -> None:
     assert city.timeline(case)[0] == "case-submitted"
     assert city.timeline(case)[-2:] == ["case-decided", "case-completed"]
     city.told(case, "case-accepted", "case-decided")
+    assert case in [one["case"] for one in city.li_na.get("intake", "/cases")["items"]], "she finds it among her own"
     mails = [mail for mail in city.mails() if mail["message_id"] not in before]
     assert [mail["copies"] for mail in mails] == [1, 1], "two mails, each once"
     assert all("li.na@example.org" in str(mail["to"]) for mail in mails)

@@ -59,9 +59,14 @@ async def of_department(
 
 async def _between(cases: Repository[Case], filter_: Filter, start: str, before: str | None, limit: int) -> list[Case]:
     """The newest from `start` on and before another one, by `sort_key`: cases of the same millisecond are told apart
-    by their id, and it holds both."""
-    stretch = {"$gte": start} if before is None else {"$gte": start, "$lt": before}
-    found = await cases.collection.find({**filter_, "sort_key": stretch}, sort=[("sort_key", -1)], limit=limit)
+    by their id, and it holds both.
+
+    No start is no bound: under a descending index the embedded store leaves out what begins with the lower bound, and
+    everything begins with nothing.
+    """
+    stretch = ({"$gte": start} if start else {}) | ({"$lt": before} if before is not None else {})
+    wanted = {**filter_, "sort_key": stretch} if stretch else filter_
+    found = await cases.collection.find(wanted, sort=[("sort_key", -1)], limit=limit)
     return [cases.load(document) for document in found]
 
 

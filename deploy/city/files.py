@@ -78,6 +78,7 @@ class Client(_Row):
     post_logout_redirect_uris: list[str] = Field(default_factory=list)
     backchannel_logout_uri: str | None = None
     scopes: list[str] = ["openid", "services"]
+    asks_consent: bool = False
     organisation: str | None = None
     division: str | None = None
 

@@ -13,6 +13,9 @@ from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
+from services.identity.consents import api as consents_api
+from services.identity.consents.domain import Consent
+from services.identity.consents.store import INDEXES as CONSENT_INDEXES
 from services.identity.desk import Desk
 from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
@@ -82,6 +85,7 @@ def _wire(
         assertions=runtime.repository("assertions", Assertion),
         sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
         canaries=runtime.repository("canaries", Canary),
+        consents=runtime.repository("consents", Consent, *CONSENT_INDEXES),
         mandates=runtime.repository("mandates", Mandate, *MANDATE_INDEXES),
         throttle=Throttle(),
         tell=teller,
@@ -99,7 +103,7 @@ def _wire(
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
         organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
-        tokens_api.router, mandates_api.router, signin_pages.router,
+        tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk

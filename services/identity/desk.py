@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
+from services.identity.consents.domain import Consent
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.mandates.domain import Mandate
@@ -38,6 +39,7 @@ class Desk:
     sessions: Repository[Session]
     canaries: Repository[Canary]
     mandates: Repository[Mandate]
+    consents: Repository[Consent]
     tell: Callable[[str, str], Awaitable[bool]]
     """Post a logout token to an address of an application; whether that is done."""
     throttle: Throttle

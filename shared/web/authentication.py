@@ -54,6 +54,14 @@ class _Mandate(BaseModel):
     versions: dict[str, int] = Field(min_length=1, max_length=2)
 
 
+class _Consent(BaseModel):
+    """What the person let the application know and do."""
+
+    model_config = ConfigDict(strict=True)
+    id: str
+    version: int
+
+
 class _Claims(BaseModel):
     """The claims we read; types are exact, further claims are ignored."""
 
@@ -74,6 +82,7 @@ class _Claims(BaseModel):
     cv: int = 0
     act: _Actor | None = None
     mandate: _Mandate | None = None
+    consent: _Consent | None = None
 
     @model_validator(mode="after")
     def _acts_by_mandate(self) -> Self:
@@ -90,7 +99,8 @@ class _Claims(BaseModel):
         users = ((f"user:{user}", self.uv),) if self.kind in ("person", "officer") else ()
         sessions = ((f"session:{self.sid}", self.sv),) if self.sid is not None else ()
         mandates = self.mandate.versions.items() if self.mandate is not None else ()
-        return (client, *users, *sessions, *((f"mandate:{id_}", version) for id_, version in mandates))
+        consents = ((f"consent:{self.consent.id}", self.consent.version),) if self.consent is not None else ()
+        return (client, *users, *sessions, *consents, *((f"mandate:{id_}", version) for id_, version in mandates))
 
     def caller(self) -> Caller:
         """Who calls."""

@@ -70,6 +70,7 @@ class ClientWish(_Wish):
     post_logout_redirect_uris: list[str] = []
     backchannel_logout_uri: str | None = None
     scopes: list[Scope] = list(DEFAULT_SCOPES)
+    asks_consent: bool = Field(default=False, description="somebody else's application: people agree before it is told")
     organisation: str | None = None
     division: str | None = None
 
@@ -81,8 +82,10 @@ class ClientWish(_Wish):
             raise ValueError("a secret or keys, not both")
         if (self.jwks or self.secret is not None) and not self.keeps_secrets:
             raise ValueError("an application that is not at https addresses only runs where people could read a secret")
-        if self.kind != "application" and (self.post_logout_redirect_uris or self.backchannel_logout_uri):
-            raise ValueError("only applications are told of sign-outs")
+        if self.kind != "application" and (
+            self.post_logout_redirect_uris or self.backchannel_logout_uri or self.asks_consent
+        ):
+            raise ValueError("only applications are told of sign-outs, and ask for consent")
         if (self.kind == "department") != (self.organisation is not None):
             raise ValueError("organisation is for department programs, which need it")
         if any(not _is_redirect(uri) for uri in (*self.redirect_uris, *self.post_logout_redirect_uris)):
@@ -152,6 +155,7 @@ class Client(Revocable):
     post_logout_redirect_uris: list[str] = Field(default_factory=list)
     backchannel_logout_uri: str | None = None
     scopes: list[Scope] = Field(default_factory=lambda: list(DEFAULT_SCOPES))
+    asks_consent: bool = False
     organisation: str | None = None
     division: str | None = None
 
@@ -182,13 +186,14 @@ class Client(Revocable):
             set(self.redirect_uris) - set(wish.redirect_uris)
             or set(self.jwks) - set(wish.jwks)
             or set(self.scopes) - set(wish.scopes)
+            or (wish.asks_consent and not self.asks_consent)
         )
         if is_another or taken:
             self.revoke(f"client:{self.code}", now)
         self.kind, self.name, self.secret_hash, self.jwks = wish.kind, wish.name, secret_hash, wish.jwks
         self.redirect_uris, self.organisation, self.division = wish.redirect_uris, wish.organisation, wish.division
         self.post_logout_redirect_uris, self.scopes = wish.post_logout_redirect_uris, wish.scopes
-        self.backchannel_logout_uri = wish.backchannel_logout_uri
+        self.backchannel_logout_uri, self.asks_consent = wish.backchannel_logout_uri, wish.asks_consent
 
     def may_be_told_at(self, uri: str) -> bool:
         """Whether it signs people in, and hears of it there."""

@@ -7,6 +7,8 @@ from datetime import datetime
 import structlog
 
 from services.identity.accounts.domain import Client, client_id
+from services.identity.consents import commands as consents
+from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
 from services.identity.mandates import commands as mandates
 from services.identity.oauth import InvalidGrant, UnauthorizedClient, asked_scope
@@ -184,7 +186,11 @@ async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
     acting = await mandates.acting(desk, person.id, by.mandate) if by.mandate is not None else None
     if by.mandate is not None and acting is None:
         raise InvalidGrant
-    return SignedIn(person, session, application, acting)
+    try:
+        consent = await consents.standing(desk, person.id, application, by.scope)
+    except ConsentRequired:
+        raise InvalidGrant from None
+    return SignedIn(person, session, application, acting, consent)
 
 
 async def _new_family(desk: Desk, code: Code, session: Session) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.identity.accounts.domain import Client, Person
+from services.identity.consents.domain import Consent
 from services.identity.desk import Desk
 from services.identity.mandates.commands import Acting
 from services.identity.sessions.domain import Session
@@ -33,12 +34,15 @@ class SignedIn:
     session: Session
     application: Client
     acting: Acting | None = None
+    consent: Consent | None = None
 
     def access_token(self, desk: Desk, scope: str) -> str:
         """What the application shows to the services."""
         person, session, application = self.person, self.session, self.application
         versions = Versions(application.token_version, person.token_version, session.token_version)
         scopes, how = frozenset(scope.split()), _how(session)
+        if self.consent is not None:
+            how |= {"consent": {"id": self.consent.id, "version": self.consent.token_version}}
         if self.acting is not None:  # nobody acts for somebody else as an officer
             caller = Caller(
                 self.acting.mandate.principal, "person", None, None, application.code, session.id, scopes, session.acr

@@ -1,0 +1,1 @@
+"""Consents: what a person lets an application know, and use for them."""

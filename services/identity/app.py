@@ -19,7 +19,7 @@ from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
-from services.identity.organisations.store import Duties
+from services.identity.organisations.store import DUTY_INDEXES, Duties
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
@@ -62,7 +62,7 @@ def _wire(
         clock=clock,
         divisions=runtime.repository("divisions", Division),
         organisations=runtime.repository("organisations", Organisation),
-        duties=Duties(runtime.collection("duties")),
+        duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
         people=runtime.repository("people", Person, *PEOPLE_INDEXES),
         clients=runtime.repository("clients", Client),
         passwords=Passwords(),

@@ -10,6 +10,10 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationAdmitted,
     identity.AccountOpened,
+    identity.DutyAssigned,
+    identity.DutyReleased,
+    identity.SubstitutionArranged,
+    identity.SubstitutionEnded,
 )
 
 READS: tuple[type[EventModel], ...] = (identity.RevocationPublished,)

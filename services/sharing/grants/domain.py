@@ -4,17 +4,17 @@ The apply-and-answer mechanism of the 政务数据共享条例: an unconditional
 `none` refused at once with its law, a conditional one waits for its owner.
 """
 
-import re
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime, timedelta
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from shared.aggregate import Aggregate
-from shared.clock import CITY_TIME, city_date
+from shared.clock import city_date
 from shared.contracts import sharing as said
 from shared.contracts.intake import ItemPublished
+from shared.day import Day, city_midnight
 from shared.errors import Conflict, Fault
 
 State = Literal["requested", "granted", "refused", "revoked", "expired"]
@@ -22,16 +22,6 @@ Missing = Literal["no-grant", "grant-not-valid", "fields-not-granted"]
 """Why no grant covers a wish."""
 
 BY_RULE = "unconditional: consent by rule (无条件共享)"
-
-
-def _written_out(value: object) -> object:
-    """JSON has no dates: they are written YYYY-MM-DD, and nothing else that pydantic would take for one."""
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
-        return value
-    raise ValueError("a date is written YYYY-MM-DD")
-
-
-Day = Annotated[date, Field(strict=False), BeforeValidator(_written_out, json_schema_input_type=date)]
 
 
 class Terms(BaseModel):
@@ -98,7 +88,7 @@ class Grant(Aggregate):
         if city_date(now) > self.terms.valid_until:
             raise Conflict("The time asked for is over", code="grant_out_of_date")
         self.state, self.consent, self.decided_by, self.decided_at = "granted", consent, by, now
-        self.wake_at = datetime.combine(self.terms.valid_until + timedelta(days=1), time(), CITY_TIME)
+        self.wake_at = city_midnight(self.terms.valid_until + timedelta(days=1))
         given = self.terms.model_dump(exclude={"basis"})
         self.record(said.GrantGiven(grant=self.id, consumer=self.consumer, **given), now)
 

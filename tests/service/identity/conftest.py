@@ -39,6 +39,7 @@ POLICE = {
     "division": "2102",
     "matters": ["residence-permit"],
     "resources": [],
+    "systems": [],
 }
 HRSS = POLICE | {"code": "hrss", "matters": ["unemployment-registration"], "resources": ["hrss.social-insurance"]}
 LI_NA = {

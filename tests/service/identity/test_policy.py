@@ -32,6 +32,7 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("POST", "/token"): PUBLIC,
     ("GET", "/divisions"): PUBLIC,
     ("GET", "/organisations"): PUBLIC,
+    ("GET", "/duties"): PUBLIC,
     ("PUT", "/divisions/{code}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/organisations/{code}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["person", "officer", "department", "operator"]
+Role = Literal["clerk", "head", "steward"]
+"""What an officer does at a post: handles cases, answers for the place, keeps the data that it shares. Each is asked
+for by the policy of some service."""
 
 # What makes a JWT an access token of ours (RFC 9068): identity writes it, everybody checks it.
 AUDIENCE = "tongban"
@@ -22,3 +25,5 @@ class Caller:
     client: str
     session: str | None = None
     """Where a person is signed in; programs have no session."""
+    roles: frozenset[str] = frozenset()
+    """Of the post that an officer came with: see `Role`. A token may name one that we do not know yet."""

@@ -4,7 +4,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity import contracts
+from services.identity import contracts, policy
 from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
@@ -81,7 +81,9 @@ def _wire(
         organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
         signin_pages.router,
     )  # fmt: skip
-    app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app = service_app(
+        runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS
+    )
     app.state.desk = desk
     return app, runtime, desk
 

@@ -1,18 +1,16 @@
 """Who may do what in identity."""
 
-from shared.caller import Caller
+from shared.policy import EVERYBODY, OPERATOR, PERSON, Act, officer
 
+may_administer = Act(
+    "accounts.keep", "维护机构、账户", "keep organisations and accounts, end somebody's sessions", OPERATOR
+)
+signs_in = Act(
+    "sessions.own",
+    "查看和结束自己的登录",
+    "see and end one's own sessions; programs have none",
+    PERSON | officer(),
+)
+may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
 
-def may_administer(caller: Caller) -> bool:
-    """Organisations and accounts are kept by an operator."""
-    return caller.kind == "operator"
-
-
-def signs_in(caller: Caller) -> bool:
-    """People have sessions, programs have none."""
-    return caller.kind in ("person", "officer")
-
-
-def may_see_oneself(_caller: Caller) -> bool:
-    """Everybody with an account, and nothing of anybody else's."""
-    return True
+ACTS = (may_administer, signs_in, may_see_oneself)

@@ -6,7 +6,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.caller import Kind
+from shared.caller import Kind, Role
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.testing.bus import MemoryBus
@@ -28,7 +28,9 @@ class FakeIdentity:
         row = KeyPublished(kid=self.kid, x=str(jwk["x"]), y=str(jwk["y"]))
         await bus.say("identity.keys", row, key=self.kid, id_=f"{self.kid}:1", ce_sequence="1")
 
-    def token(self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None) -> str:
+    def token(
+        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None, *roles: Role
+    ) -> str:
         """An access token."""
         now = int(self.clock.now().timestamp())
         claims = {
@@ -42,11 +44,12 @@ class FakeIdentity:
             "kind": kind,
             "org": org,
             "division": division,
+            "roles": list(roles),
         }
         return jwt.encode(claims, self.key, "ES256", {"typ": "at+jwt", "kid": self.kid})
 
     def bearer(
-        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None
+        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None, *roles: Role
     ) -> dict[str, str]:
         """The header that goes with a request."""
-        return {"Authorization": f"Bearer {self.token(sub, kind, org, division)}"}
+        return {"Authorization": f"Bearer {self.token(sub, kind, org, division, *roles)}"}

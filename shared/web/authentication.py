@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shared.caller import ALGORITHM, AUDIENCE, TOKEN_TYPE, Caller, Kind
 from shared.clock import Clock
 from shared.errors import DomainError, Forbidden, Unauthenticated
+from shared.policy import Act
 from shared.revocations import Revocations
 
 LEEWAY = timedelta(seconds=5)
@@ -33,7 +34,6 @@ REVOCATIONS_AGE = "revocations-age"
 """Of the request's state: how old the revocations were that its token was held against, in seconds."""
 
 Jwk = Mapping[str, Any]
-Rule = Callable[[Caller], bool]
 
 
 class _Claims(BaseModel):
@@ -48,10 +48,16 @@ class _Claims(BaseModel):
     kind: Kind
     org: str | None
     division: str | None
+    roles: list[str] = []
     sid: str | None = None
     sv: int = 0
     uv: int = 0
     cv: int = 0
+
+    def caller(self) -> Caller:
+        """Who the token says is calling."""
+        roles = frozenset(self.roles)
+        return Caller(self.sub, self.kind, self.org, self.division, self.client_id, self.sid, roles)
 
     def scopes(self) -> tuple[tuple[str, int], ...]:
         """What the token stands on, with the versions of when it was given."""
@@ -141,8 +147,7 @@ class Verifier:
         )
         if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
-        caller = Caller(claims.sub, claims.kind, claims.org, claims.division, claims.client_id, claims.sid)
-        return _Known(caller, claims.exp, kid, claims.scopes())
+        return _Known(claims.caller(), claims.exp, kid, claims.scopes())
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token of identity")
@@ -150,9 +155,9 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access t
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """The dependency of a protected route: a valid token (else 401) and the rule's yes (else 403)."""
+    """The dependency of a protected route: a valid token (else 401), and an act that the caller may do (else 403)."""
 
-    rule: Rule
+    act: Act
     within: float | None = None
     """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
 
@@ -167,8 +172,8 @@ class Requires:
         caller = verifier.verify(credentials.credentials)
         if age > (self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)):
             raise RevocationsStale("It is not known here what was revoked of late")
-        if not self.rule(caller):
-            raise Forbidden("The caller may not do this")
+        if not self.act(caller):
+            raise Forbidden(f"This is for {self.act.rule.whom.en}: GET /me/rights says more")
         return caller
 
 
@@ -182,10 +187,10 @@ class Public:
         """Lets everybody in."""
 
 
-def requires(rule: Rule, *, within: float | None = None) -> Callable[..., Awaitable[Caller]]:
+def requires(act: Act, *, within: float | None = None) -> Callable[..., Awaitable[Caller]]:
     """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`. `within`: see `Requires`; what only few may
     do is `PRIVILEGED_SECONDS`."""
-    return Requires(rule, within)
+    return Requires(act, within)
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

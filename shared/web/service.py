@@ -11,13 +11,15 @@ from shared.contracts.identity import KeyPublished, RevocationPublished
 from shared.contracts.registry import EventModel
 from shared.messaging import asyncapi
 from shared.messaging.relay import Relay
+from shared.policy import Act
 from shared.revocations import Revocations
 from shared.runtime import Runtime
 from shared.web.admission import Admission
 from shared.web.app import create_app
 from shared.web.authentication import Verifier
-from shared.web.ops import ops_router
+from shared.web.ops import may_operate, ops_router
 from shared.web.readiness import Readiness
+from shared.web.rights import Standing, by_token, rights_router
 
 
 def service_app(
@@ -27,6 +29,8 @@ def service_app(
     publishes: Sequence[type[EventModel]],
     reads: Sequence[type[EventModel]],
     routers: Sequence[APIRouter],
+    acts: Sequence[Act],
+    what_callers_are: Standing = by_token,
 ) -> FastAPI:
     """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
     revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
@@ -58,7 +62,11 @@ def service_app(
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
-        routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay))),
+        routers=(
+            *routers,
+            rights_router(name, (*acts, may_operate), what_callers_are),
+            ops_router(runtime.parked, lambda: _wired(runtime.relay)),
+        ),
         asyncapi=events,
     )
 

@@ -38,6 +38,7 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
     ("GET", "/me"): (401, 200, 404, 404, 404, 200, 200, 200),
+    ("GET", "/me/rights"): (401, 200, 200, 200, 200, 200, 200, 200),
     ("GET", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
     ("DELETE", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
     ("DELETE", "/me/sessions/{session}"): (401, 404, 404, 404, 404, 403, 403, 403),

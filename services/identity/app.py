@@ -20,6 +20,9 @@ from services.identity.keys.keyring import Keyring
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.posts import api as posts_api
+from services.identity.posts.commands import explained
+from services.identity.posts.store import OFFICERS
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
@@ -63,7 +66,7 @@ def _wire(
         divisions=runtime.repository("divisions", Division),
         organisations=runtime.repository("organisations", Organisation),
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
-        people=runtime.repository("people", Person, *PEOPLE_INDEXES),
+        people=runtime.repository("people", Person, *PEOPLE_INDEXES, OFFICERS),
         clients=runtime.repository("clients", Client),
         passwords=Passwords(),
         keys=runtime.repository("keys", SigningKey),
@@ -73,17 +76,18 @@ def _wire(
         canaries=runtime.repository("canaries", Canary),
         throttle=Throttle(),
     )
+    runtime.wake(desk.people)
     runtime.wake(desk.grants, partial(forget_grant, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
-        organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
-        signin_pages.router,
+        organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, keys_api.router,
+        token_api.router, signin_pages.router,
     )  # fmt: skip
-    app = service_app(
-        runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS
-    )
+    said, heard = contracts.PUBLISHES, contracts.READS
+    what_callers_are = partial(explained, desk)
+    app = service_app(runtime, desk.keyring.published, VERSION, said, heard, routers, policy.ACTS, what_callers_are)
     app.state.desk = desk
     return app, runtime, desk
 

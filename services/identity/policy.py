@@ -1,9 +1,16 @@
 """Who may do what in identity."""
 
-from shared.policy import EVERYBODY, OPERATOR, PERSON, Act, officer
+from shared.caller import Caller
+from shared.policy import EVERYBODY, OPERATOR, PERSON, Act, covers, officer
 
 may_administer = Act(
     "accounts.keep", "维护机构、账户", "keep organisations and accounts, end somebody's sessions", OPERATOR
+)
+may_keep_substitutes = Act(
+    "substitutions.keep",
+    "查看工作人员并安排代岗",
+    "see officers and say who stands in for whom; a head in the own place",
+    OPERATOR | officer("head"),
 )
 signs_in = Act(
     "sessions.own",
@@ -13,4 +20,9 @@ signs_in = Act(
 )
 may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
 
-ACTS = (may_administer, signs_in, may_see_oneself)
+ACTS = (may_administer, may_keep_substitutes, signs_in, may_see_oneself)
+
+
+def keeps_substitutes_at(caller: Caller, organisation: str, division: str) -> bool:
+    """Whether the caller may say who stands in at a post: an operator anywhere, a head where they are the head."""
+    return OPERATOR(caller) or (may_keep_substitutes(caller) and covers(caller, organisation, division))

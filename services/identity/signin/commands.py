@@ -30,7 +30,6 @@ from services.identity.signin.domain import (
 from shared.caller import AUDIENCE, TOKEN_TYPE, Caller
 from shared.errors import NotFound
 from shared.ids import derived_id
-from shared.policy import ROLES
 
 TOKEN_LIFE = timedelta(minutes=5)
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -173,10 +172,9 @@ async def redeem_code(desk: Desk, client: str, code: str, redirect_uri: str, ver
     if found is None or application is None or not application.may_be_told_at(redirect_uri):
         raise InvalidGrant
     session, person = found
-    post = person.post
-    organisation, division = (post.organisation, post.division) if post else (None, None)
-    roles = frozenset(map(str, ROLES)) if post else frozenset()  # an officer does everything there, so far
-    caller = Caller(person.id, person.kind, organisation, division, client, session.id, roles)
+    post = person.post_for(None, now)
+    organisation, division, roles = (post.organisation, post.division, post.roles) if post else (None, None, ())
+    caller = Caller(person.id, person.kind(now), organisation, division, client, session.id, frozenset(roles))
     versions = Versions(application.token_version, person.token_version, session.token_version)
     return access_token(desk, caller, versions)
 

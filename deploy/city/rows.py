@@ -1,4 +1,4 @@
-"""How a city is organised, as files have it: divisions, departments with their duties, officers."""
+"""The rows of the organisation's file: divisions, departments with their duties, officers. See `organisation.py`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date

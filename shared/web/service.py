@@ -33,8 +33,7 @@ def service_app(
     what_callers_are: Standing = by_token,
 ) -> FastAPI:
     """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
-    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
-    runtime.follow(revocations)
+    verifier = _verifier(runtime, keys)
     runtime.wire()
     name = runtime.settings.service
 
@@ -53,22 +52,30 @@ def service_app(
         lifespan=lifespan,
         readiness=_readiness(runtime),
         registry=runtime.registry,
-        verifier=Verifier(
-            lambda: {kid: row.model_dump() for kid, row in keys.items()},
-            runtime.settings.issuer,
-            runtime.clock,
-            revocations,
-        ),
+        verifier=verifier,
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
-        routers=(
-            *routers,
-            rights_router(name, (*acts, may_operate), what_callers_are),
-            ops_router(runtime.parked, lambda: _wired(runtime.relay)),
-        ),
+        routers=(*routers, *_kit(runtime, acts, what_callers_are)),
         asyncapi=events,
     )
+
+
+def _verifier(runtime: Runtime, keys: Mapping[str, KeyPublished]) -> Verifier:
+    """What knows tokens, by the tables of public keys and of what was revoked."""
+    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
+    runtime.follow(revocations)
+
+    def known() -> dict[str, dict[str, Any]]:
+        return {kid: row.model_dump() for kid, row in keys.items()}
+
+    return Verifier(known, runtime.settings.issuer, runtime.clock, revocations)
+
+
+def _kit(runtime: Runtime, acts: Sequence[Act], what_callers_are: Standing) -> tuple[APIRouter, APIRouter]:
+    """The routes that every service has."""
+    rights = rights_router(runtime.settings.service, (*acts, may_operate), what_callers_are)
+    return rights, ops_router(runtime.parked, lambda: _wired(runtime.relay))
 
 
 def _wired(relay: Relay | None) -> Relay:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["person", "officer", "department", "operator"]
-Act = Literal["apply", "see", "supply"]
+Power = Literal["apply", "see", "supply"]
 """What a mandate can allow: to begin cases, to see them and what came of them, to supply what is missing."""
+Role = Literal["clerk", "head", "steward"]
+"""What an officer does at a post: handles cases, answers for the place, keeps the data that it shares. Each is asked
+for by the policy of some service."""
 
 # What makes a JWT an access token of ours (RFC 9068): identity writes it, everybody checks it.
 AUDIENCE = "tongban"
@@ -39,6 +42,8 @@ class Caller:
     client: str
     session: str | None = None
     """Where a person is signed in; programs have no session."""
+    roles: frozenset[str] = frozenset()
+    """Of the post that an officer came with: see `Role`. A token may name one that we do not know yet."""
     scope: frozenset[str] = frozenset({SERVICES})
     acr: str = ""
     """How surely a person was known when signing in: `aal1` (one factor) or `aal2` (two); programs have none."""

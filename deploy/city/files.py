@@ -1,73 +1,20 @@
 """The city's files, read strictly: every fault of every file is named at once, with file and line."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from deploy.city.reading import CityError, Place, Source
+from deploy.city.rows import Organisation, Person, Row, contradictions, doubles
 from shared.contracts import Text
-from shared.contracts.identity import DivisionPublished
 from shared.contracts.intake import ItemPublished
 from shared.contracts.sharing import ResourcePublished
 
-Place = tuple[str | int, ...]
-Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C where PyYAML has it: ten times as fast."""
 
-
-class CityError(Exception):
-    """The city cannot be loaded; `faults` are lines for people."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Officer(_Row):
-    """A person who works for the department of the entry around it, within `division`."""
-
-    id: str
-    login: str
-    password: str = Field(repr=False)
-    name: str
-    division: str
-    mail: str | None = None
-    phone: str | None = None
-    language: Literal["zh", "en"] = "zh"
-
-
-class Department(_Row):
-    """A department with its duties; `matters` are service items, `resources` data."""
-
-    code: str
-    name: Text
-    division: str
-    matters: list[str]
-    resources: list[str]
-    officers: list[Officer] = Field(default_factory=list)
-
-
-class Person(_Row):
-    """A person who uses the services."""
-
-    id: str
-    login: str
-    password: str = Field(repr=False)
-    name: str
-    mail: str | None = None
-    phone: str | None = None
-    language: Literal["zh", "en"] = "zh"
-
-
-class Client(_Row):
+class Client(Row):
     """A program: an application that signs people in, or a department's own system."""
 
     id: str
@@ -77,13 +24,13 @@ class Client(_Row):
     redirect_uris: list[str] = Field(default_factory=list)
     post_logout_redirect_uris: list[str] = Field(default_factory=list)
     backchannel_logout_uri: str | None = None
-    scopes: list[str] = ["openid", "services"]
+    scopes: list[str] = Field(default_factory=lambda: ["openid", "services"])
     asks_consent: bool = False
     organisation: str | None = None
     division: str | None = None
 
 
-class Rule(_Row):
+class Rule(Row):
     """A limit of law; `mark` says how sure the source is."""
 
     key: str
@@ -94,7 +41,7 @@ class Rule(_Row):
     valid_from: date
 
 
-class Grant(_Row):
+class Grant(Row):
     """A grant of the city; `consent` says where the owner's consent is written down."""
 
     id: str
@@ -108,7 +55,7 @@ class Grant(_Row):
     valid_until: date
 
 
-class Template(_Row):
+class Template(Row):
     """A mail template."""
 
     code: str
@@ -116,11 +63,9 @@ class Template(_Row):
     body: Text
 
 
-class City(_Row):
+class City(Organisation):
     """All files as one; each file holds the fields that `FILES` lists for it."""
 
-    divisions: list[DivisionPublished] = Field(min_length=1)
-    departments: list[Department] = Field(min_length=1)
     people: list[Person]
     clients: list[Client]
     items: list[ItemPublished]
@@ -135,45 +80,22 @@ class City(_Row):
 
 
 CALENDAR = ("years", "source", "holidays", "workdays")
-_NAMES = ("divisions", "departments", "people", "clients", "items", "rules", "resources", "grants", "templates")
+_NAMES = (
+    "divisions", "departments", "officers", "people", "clients", "items", "rules", "resources", "grants", "templates",
+)  # fmt: skip
 FILES: Mapping[str, Sequence[str]] = {f"{name}.yaml": (name,) for name in _NAMES} | {"calendar.yaml": CALENDAR}
-KEYS = dict.fromkeys(("divisions", "departments", "items", "resources", "templates"), "code")
-KEYS |= dict.fromkeys(("clients", "grants"), "id")
-FILE_OF = {name: file for file, names in FILES.items() for name in names}
-
-
-@dataclass
-class _Source:
-    """What the files say, where each value stands, and what is wrong."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    lines: dict[Place, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def fault(self, place: Place, message: str) -> None:
-        """Something is wrong at a place, which begins with the name of a file's field."""
-        known = place
-        while known and known not in self.lines:
-            known = known[:-1]
-        at = f"{FILE_OF[str(place[0])]}:{self.lines.get(known, 1)}"
-        self.faults.append(f"{at}: /{'/'.join(map(str, place))}: {message}")
+KEYS = dict.fromkeys(("items", "resources", "templates"), "code") | dict.fromkeys(("clients", "grants"), "id")
 
 
 def read(folder: Path) -> City:
     """The city in `folder`. Raises `CityError` with every fault."""
-    source = _Source()
+    source = Source(FILES)
     found = {path.name for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json")}
     source.faults += [f"{name}: is missing" for name in sorted(FILES.keys() - found)]
     source.faults += [f"{name}: is not a file of the city" for name in sorted(found - FILES.keys())]
     for name in sorted(FILES.keys() & found):
-        _read_file(folder / name, source)
-    try:
-        city = City.model_validate(source.values, extra="forbid")
-    except ValidationError as exc:
-        for error in exc.errors(include_input=False):
-            if error["type"] != "missing" or len(error["loc"]) > 1:  # a whole file's absence is told already
-                source.fault(error["loc"], error["msg"])
-        raise CityError(source.faults) from None
+        source.read(folder / name)
+    city = source.as_model(City)
     for place, message in _contradictions(city):
         source.fault(place, message)
     if source.faults:
@@ -181,86 +103,29 @@ def read(folder: Path) -> City:
     return city
 
 
-# -- YAML with lines, and without duplicate keys ---------------------------------------------------------
-
-
-def _read_file(path: Path, source: _Source) -> None:
-    try:
-        loader = Loader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        top = _value(loader, node, (), path.name, source) if node is not None else {}
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as exc:
-        mark = getattr(exc, "problem_mark", None)
-        what = getattr(exc, "problem", None) or type(exc).__name__
-        source.faults.append(f"{path.name}:{mark.line + 1 if mark else 1}: {what}")
-        return
-    if not isinstance(top, dict) or set(top) != set(FILES[path.name]):
-        source.faults.append(f"{path.name}:1: holds exactly {', '.join(FILES[path.name])}")
-        return
-    source.values |= top
-
-
-def _value(loader: yaml.SafeLoader, node: yaml.Node, place: Place, file: str, source: _Source) -> Any:
-    source.lines[place] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, one, (*place, n), file, source) for n, one in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
-    found: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "a list or mapping as a key"
-        if key in found:
-            source.faults.append(f"{file}:{key_node.start_mark.line + 1}: {key} is there twice")
-        found[key] = _value(loader, value_node, (*place, key), file, source)
-    return found
-
-
-# -- what the files say of each other --------------------------------------------------------------------
-
-
 def _contradictions(city: City) -> Iterator[tuple[Place, str]]:
+    yield from contradictions(city)
     yield from _duplicates(city)
-    yield from _unknown_places(city)
+    yield from _clients(city)
     yield from _duties(city)
     yield from _item_faults(city)
     yield from _grant_faults(city)
 
 
 def _duplicates(city: City) -> Iterator[tuple[Place, str]]:
-    owned: list[tuple[Place, str]] = [
-        (("departments", n, kind, m), f"{kind} {code}")
-        for n, department in enumerate(city.departments)
-        for kind in ("matters", "resources")
-        for m, code in enumerate(getattr(department, kind))
-    ]
-    people: list[tuple[Place, str]] = [(("people", n, "id"), one.id) for n, one in enumerate(city.people)]
-    people += [
-        (("departments", n, "officers", m, "id"), officer.id)
-        for n, department in enumerate(city.departments)
-        for m, officer in enumerate(department.officers)
-    ]
-    lists = [owned, people]
+    for key in ("id", "login"):
+        officers = [getattr(officer, key) for officer in city.officers]
+        yield from doubles([(("people", n, key), getattr(one, key)) for n, one in enumerate(city.people)], officers)
     for name, key in KEYS.items():
-        lists.append([((name, n, key), getattr(row, key)) for n, row in enumerate(getattr(city, name))])
-    for places in lists:
-        seen: set[str] = set()
-        for place, value in places:
-            if value in seen:
-                yield place, f"{value} is there twice"
-            seen.add(value)
+        yield from doubles([((name, n, key), getattr(row, key)) for n, row in enumerate(getattr(city, name))])
+    for name in ("people", "officers"):
+        for n, one in enumerate(getattr(city, name)):
+            if one.password is None:
+                yield (name, n), "has no password"
 
 
-def _unknown_places(city: City) -> Iterator[tuple[Place, str]]:
-    divisions, departments = {row.code for row in city.divisions}, {row.code for row in city.departments}
-    for n, row in enumerate(city.divisions):
-        if row.parent is not None and row.parent not in divisions:
-            yield ("divisions", n, "parent"), f"there is no division {row.parent}"
-    for n, department in enumerate(city.departments):
-        if department.division not in divisions:
-            yield ("departments", n, "division"), f"there is no division {department.division}"
-        for m, officer in enumerate(department.officers):
-            if officer.division not in divisions:
-                yield ("departments", n, "officers", m, "division"), f"there is no division {officer.division}"
+def _clients(city: City) -> Iterator[tuple[Place, str]]:
+    departments = {row.code for row in city.departments}
     for n, client in enumerate(city.clients):
         if client.organisation is not None and client.organisation not in departments:
             yield ("clients", n, "organisation"), f"there is no department {client.organisation}"

@@ -7,15 +7,21 @@ over Kafka: where one does not know yet what another has just taken, it is asked
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 from pydantic import BaseModel
 
-from deploy.city.files import CALENDAR, City, CityError, read
+from deploy.city.files import CALENDAR, City, read
+from deploy.city.reading import CityError
+from deploy.city.rows import Department, Officer, Substitution
+from shared.clock import SystemClock, city_date
+from shared.contracts.identity import DivisionPublished
 
 WAIT_SECONDS = 30.0
 """How long, from the start, facts may take from one service to the others."""
@@ -28,7 +34,7 @@ NOT_SEEN_YET = frozenset({
 })  # fmt: skip
 """What a service says that has not read a row yet. The files agree with each other, so it is not their fault."""
 
-Outcome = Literal["created", "changed", "unchanged"]
+Outcome = Literal["created", "changed", "taken away", "unchanged"]
 
 
 @dataclass
@@ -46,11 +52,13 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class _Put:
+class Put:
+    """Something to be put, under a service's path; without a body it is taken away."""
+
     kind: str
     service: str
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] | None
 
 
 async def load(
@@ -66,10 +74,18 @@ async def load(
     after all was tried. `transport` takes the place of the network in tests.
     """
     city = read(folder)
+    async with operator(addresses["identity"], operator_secret, transport) as http:
+        return await put_all(http, addresses, _puts(city, city_date(SystemClock().now())))
+
+
+@asynccontextmanager
+async def operator(
+    identity: str, secret: str, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that is the operator. Raises `CityError`."""
     async with httpx.AsyncClient(transport=transport, timeout=15.0) as http:
-        token = await _token(http, addresses["identity"], operator_secret)
-        http.headers["Authorization"] = f"Bearer {token}"
-        return await _put_all(http, addresses, city)
+        http.headers["Authorization"] = f"Bearer {await _token(http, identity, secret)}"
+        yield http
 
 
 async def _token(http: httpx.AsyncClient, identity: str, secret: str) -> str:
@@ -84,10 +100,17 @@ async def _token(http: httpx.AsyncClient, identity: str, secret: str) -> str:
     return str(answer.json()["access_token"])
 
 
-async def _put_all(http: httpx.AsyncClient, addresses: Mapping[str, str], city: City) -> Summary:
+async def put_all(
+    http: httpx.AsyncClient,
+    addresses: Mapping[str, str],
+    puts: Iterable[Put],
+    on_put: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Put everything in this order. Raises `CityError` with every refusal, after all was tried."""
     summary, refusals, until = Summary(), list[str](), time.monotonic() + WAIT_SECONDS
-    for put in _puts(city):
+    for put in puts:
         answer = await _put(http, addresses[put.service], put, until)
+        on_put()
         if isinstance(answer, str) or answer.is_error:
             refusals += _told(put, answer)
             until = min(until, time.monotonic() + GRACE_SECONDS)
@@ -98,49 +121,76 @@ async def _put_all(http: httpx.AsyncClient, addresses: Mapping[str, str], city: 
     return summary
 
 
-def _puts(city: City) -> Iterator[_Put]:
+def _puts(city: City, today: date) -> Iterator[Put]:
     """Everything, each after what it needs."""
-    yield from _accounts(city)
-    yield _Put("rules", "intake", "/rules", {"rules": [_json(rule) for rule in city.rules]})
-    yield _Put("calendar", "intake", "/calendar", city.model_dump(mode="json", include=set(CALENDAR)))
+    yield from _accounts(city, today)
+    yield Put("rules", "intake", "/rules", {"rules": [_json(rule) for rule in city.rules]})
+    yield Put("calendar", "intake", "/calendar", city.model_dump(mode="json", include=set(CALENDAR)))
     for item in city.items:
-        yield _Put("items", "intake", f"/items/{item.code}", _json(item))
+        yield Put("items", "intake", f"/items/{item.code}", _json(item))
     for resource in city.resources:
-        yield _Put("resources", "sharing", f"/resources/{resource.code}", _json(resource))
+        yield Put("resources", "sharing", f"/resources/{resource.code}", _json(resource))
     for grant in city.grants:
-        yield _Put("grants", "sharing", f"/grants/{grant.id}", _json(grant, "id"))
+        yield Put("grants", "sharing", f"/grants/{grant.id}", _json(grant, "id"))
     for template in city.templates:
-        yield _Put("templates", "notifications", f"/templates/{template.code}", _json(template, "code"))
+        yield Put("templates", "notifications", f"/templates/{template.code}", _json(template, "code"))
 
 
-def _accounts(city: City) -> Iterator[_Put]:
+def _accounts(city: City, today: date) -> Iterator[Put]:
     """What identity keeps."""
     for division in sorted(city.divisions, key=lambda row: row.level):
-        yield _Put("divisions", "identity", f"/divisions/{division.code}", _json(division))
+        yield put_division(division)
     for department in city.departments:
-        path = f"/organisations/{department.code}"
-        yield _Put("organisations", "identity", path, _json(department, "officers"))
+        yield put_department(department)
     for person in city.people:
-        yield _Put("people", "identity", f"/people/{person.id}", _json(person, "id"))
-    for department in city.departments:
-        for officer in department.officers:
-            post = {"organisation": department.code, "division": officer.division}
-            body = _json(officer, "id", "division") | {"post": post}
-            yield _Put("officers", "identity", f"/people/{officer.id}", body)
+        yield Put("people", "identity", f"/people/{person.id}", _json(person, "id"))
+    for officer in city.officers:
+        yield put_officer(officer)
+    for officer in city.officers:
+        for substitution in officer.substitutions:
+            if substitution.until >= today:
+                yield put_substitution(officer.id, substitution)
     for client in city.clients:
-        yield _Put("clients", "identity", f"/clients/{client.id}", _json(client, "id"))
+        yield Put("clients", "identity", f"/clients/{client.id}", _json(client, "id"))
+
+
+def put_division(row: DivisionPublished) -> Put:
+    """A row of the tree, after the row above it."""
+    return Put("divisions", "identity", f"/divisions/{row.code}", _json(row))
+
+
+def put_department(row: Department) -> Put:
+    """A department with its duties, after its division, and after whoever had one of its duties."""
+    return Put("organisations", "identity", f"/organisations/{row.code}", _json(row))
+
+
+def put_officer(officer: Officer, **changes: Any) -> Put:
+    """An officer, after the departments and divisions of the posts."""
+    body = _json(officer, "id", "substitutions") | changes
+    return Put("officers", "identity", f"/people/{officer.id}", body)
+
+
+def put_substitution(officer: str, one: Substitution) -> Put:
+    """For whom an officer stands in, after both of them."""
+    return Put("substitutions", "identity", f"/people/{officer}/substitutions/{one.id}", _json(one, "id"))
+
+
+def withdraw_substitution(officer: str, one: Substitution) -> Put:
+    """An officer stands in no more."""
+    return Put("substitutions", "identity", f"/people/{officer}/substitutions/{one.id}", None)
 
 
 def _json(row: BaseModel, *without: str) -> dict[str, Any]:
     return row.model_dump(mode="json", exclude=set(without))
 
 
-async def _put(http: httpx.AsyncClient, address: str, put: _Put, until: float) -> httpx.Response | str:
+async def _put(http: httpx.AsyncClient, address: str, put: Put, until: float) -> httpx.Response | str:
     """The answer, or why there was none; asked again until `until` while it may still change."""
     while True:
         found: httpx.Response | str
         try:
-            found = await http.put(address + put.path, json=put.body)
+            method = "PUT" if put.body is not None else "DELETE"
+            found = await http.request(method, address + put.path, json=put.body)
         except httpx.HTTPError as exc:
             found = f"does not answer ({type(exc).__name__})"
         if time.monotonic() >= until or not _may_change(found):
@@ -159,12 +209,14 @@ def _may_change(answer: httpx.Response | str) -> bool:
 
 
 def _outcome(answer: httpx.Response) -> Outcome:
+    if answer.request.method == "DELETE":
+        return "taken away"
     if answer.headers.get("Tongban-Changed") != "true":
         return "unchanged"
     return "created" if answer.headers.get("ETag") == '"1"' else "changed"
 
 
-def _told(put: _Put, answer: httpx.Response | str) -> list[str]:
+def _told(put: Put, answer: httpx.Response | str) -> list[str]:
     if isinstance(answer, str):
         return [f"{put.service} {put.path}: {answer}"]
     problem = _problem(answer)

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from deploy.city.files import CityError
 from deploy.city.load import Summary, load
+from deploy.city.reading import CityError
 from deploy.kafka import apply as broker_state
 from deploy.kafka.apply import Broker
 from deploy.kafka.declared import ADMIN, DeclarationError, Declared, departments

@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity import contracts
+from services.identity import contracts, policy
 from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
@@ -27,7 +27,10 @@ from services.identity.mandates.domain import Mandate
 from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
-from services.identity.organisations.store import Duties
+from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.posts import api as posts_api
+from services.identity.posts.commands import explained
+from services.identity.posts.store import OFFICERS
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
 from services.identity.sessions import pages as sessions_pages
@@ -74,8 +77,8 @@ def _wire(
         clock=clock,
         divisions=runtime.repository("divisions", Division),
         organisations=runtime.repository("organisations", Organisation),
-        duties=Duties(runtime.collection("duties")),
-        people=runtime.repository("people", Person, *PEOPLE_INDEXES),
+        duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
+        people=runtime.repository("people", Person, *PEOPLE_INDEXES, OFFICERS),
         clients=runtime.repository("clients", Client),
         passwords=Passwords(),
         keys=runtime.repository("signing_keys", SigningKey),
@@ -90,6 +93,7 @@ def _wire(
         throttle=Throttle(),
         tell=teller,
     )
+    runtime.wake(desk.people)
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
     runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
@@ -102,10 +106,12 @@ def _wire(
     runtime.beside(partial(_reload_keys, desk, changed))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
-        organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
-        tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
+        organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, sessions_pages.router,
+        keys_api.router, tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
     )  # fmt: skip
-    app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    said, heard = contracts.PUBLISHES, contracts.READS
+    what_callers_are = partial(explained, desk)
+    app = service_app(runtime, desk.keyring.published, VERSION, said, heard, routers, policy.ACTS, what_callers_are)
     app.state.desk = desk
     return app, runtime, desk
 

@@ -13,6 +13,10 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.MandateOffered,
     identity.MandateGranted,
     identity.MandateEnded,
+    identity.DutyAssigned,
+    identity.DutyReleased,
+    identity.SubstitutionArranged,
+    identity.SubstitutionEnded,
 )
 
 READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished)

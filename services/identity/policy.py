@@ -1,18 +1,39 @@
 """Who may do what in identity."""
 
 from shared.caller import Caller
+from shared.policy import EVERYBODY, OPERATOR, PERSON, Act, covers, officer
+
+may_administer = Act(
+    "accounts.keep", "维护机构、账户", "keep organisations and accounts, end somebody's sessions", OPERATOR
+)
+may_keep_substitutes = Act(
+    "substitutions.keep",
+    "查看工作人员并安排代岗",
+    "see officers and say who stands in for whom; a head in the own place",
+    OPERATOR | officer("head"),
+)
+signs_in = Act(
+    "sessions.own",
+    "查看和结束自己的登录",
+    "see and end one's own sessions; programs have none",
+    PERSON | officer(),
+)
+may_be_told_of = Act("userinfo.read", "告知应用登录者是谁", "tell an application who has signed in", PERSON | officer())
+may_keep_mandates = Act(
+    "mandates.keep", "委托他人代办、接受或结束委托", "let others act for oneself, agree to act for them, end it",
+    PERSON | officer(),
+)  # fmt: skip
+may_keep_consents = Act(
+    "consents.own", "查看和撤回对应用的授权", "see which applications know what, and take it back", PERSON | officer()
+)
+may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
+
+ACTS = (
+    may_administer, may_keep_substitutes, signs_in, may_be_told_of, may_keep_mandates, may_keep_consents,
+    may_see_oneself,
+)  # fmt: skip
 
 
-def may_administer(caller: Caller) -> bool:
-    """Organisations and accounts are kept by an operator."""
-    return caller.kind == "operator"
-
-
-def signs_in(caller: Caller) -> bool:
-    """People have sessions, programs have none."""
-    return caller.kind in ("person", "officer")
-
-
-def may_see_oneself(_caller: Caller) -> bool:
-    """Everybody with an account, and nothing of anybody else's."""
-    return True
+def keeps_substitutes_at(caller: Caller, organisation: str, division: str) -> bool:
+    """Whether the caller may say who stands in at a post: an operator anywhere, a head where they are the head."""
+    return OPERATOR(caller) or (may_keep_substitutes(caller) and covers(caller, organisation, division))

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from services.identity import policy
 from services.identity.desk import Desk
+from shared.accounts import PERSON_PATTERN
 from shared.caller import Caller
 from shared.web.authentication import PRIVILEGED_SECONDS, requires
 
@@ -17,4 +18,5 @@ async def _desk(request: Request) -> Desk:
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]
+PersonPath = Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)]
 Operator = Annotated[Caller, Depends(requires(policy.may_administer, within=PRIVILEGED_SECONDS))]

@@ -4,7 +4,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.intake import contracts, handlers
+from services.intake import contracts, handlers, policy
 from services.intake.cases import api as cases_api
 from services.intake.cases import commands as cases
 from services.intake.cases.domain import Case
@@ -71,6 +71,6 @@ def _wire(
     runtime.read(lambda: ["sharing.to.intake", *(f"{code}.out" for code in desk.organisations)], handlers.table(desk))
     runtime.wake(desk.cases, partial(cases.deem_accepted, desk))
     routers = (items_api.router, rules_api.router, files_api.router, cases_api.router)
-    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS)
     app.state.desk = desk
     return app, runtime, desk

@@ -1,58 +1,58 @@
-"""Who may do and see what in intake: by person, by department and division, never by "is staff"."""
+"""Who may do and see what in intake: by person, by department and division, by role; never by "is staff"."""
 
 from services.intake.cases.domain import Case
 from shared.caller import Caller
+from shared.policy import OPERATOR, PERSON, SYSTEM, Act, covers, officer
 
+HANDLERS = officer("clerk", "head")
 
-def may_apply(caller: Caller) -> bool:
-    """People apply, for themselves or for whom they act; each route says by which acts a mandate opens it."""
-    return caller.kind == "person"
+# For oneself, or for whom one acts: each route says by which powers a mandate opens it.
+may_apply = Act("cases.apply", "申请办理事项、补交材料", "apply for a service, supply material", PERSON)
+may_look = Act(
+    "cases.look",
+    "查询办件进度（本人、本部门辖区内）",
+    "look up cases: one's own, one's department's within the division",
+    PERSON | HANDLERS | SYSTEM | OPERATOR,
+)
+# The content of a case concerns its applicant and those who handle it, not the operators of the network.
+may_read_cases = Act(
+    "cases.read",
+    "查看办件内容（本人、本部门辖区内）",
+    "read cases: one's own, one's department's within the division",
+    PERSON | HANDLERS | SYSTEM,
+)
+# A department's own system decides too: it says so on its topic.
+may_decide = Act(
+    "cases.decide",
+    "对本部门辖区内的办件作出决定",
+    "decide one's department's cases within the division",
+    officer("clerk"),
+)
+may_publish = Act(
+    "items.publish",
+    "发布本部门的办事指南",
+    "publish one's department's guides",
+    OPERATOR | SYSTEM | officer("head"),
+)
+may_set_rules = Act("rules.set", "维护时限规则和工作日历", "set limits of law and the calendar", OPERATOR)
 
-
-def may_look(caller: Caller) -> bool:
-    """Anybody with an account may ask; what they see is decided case by case."""
-    return caller.kind in ("person", "officer", "department", "operator")
-
-
-def may_read_cases(caller: Caller) -> bool:
-    """The content of a case concerns its applicant and its department, not the operators of the network."""
-    return caller.kind in ("person", "officer", "department")
-
-
-def may_decide(caller: Caller) -> bool:
-    """Officers decide through the API; a department's own system says so on its topic."""
-    return caller.kind == "officer" and caller.org is not None
-
-
-def may_publish(caller: Caller) -> bool:
-    """A department publishes its guides, an operator any."""
-    return caller.kind == "operator" or (caller.kind in ("officer", "department") and caller.org is not None)
+ACTS = (may_apply, may_look, may_read_cases, may_decide, may_publish, may_set_rules)
 
 
 def may_publish_for(caller: Caller, department: str) -> bool:
     """Whether this caller may publish an item of that department."""
-    return caller.kind == "operator" or caller.org == department
-
-
-def may_set_rules(caller: Caller) -> bool:
-    """Rules of law and the calendar are loaded by an operator."""
-    return caller.kind == "operator"
-
-
-def covers(caller: Caller, department: str, division: str) -> bool:
-    """Whether the caller works for the department in a division that holds the given one (codes nest by prefix)."""
-    return caller.org == department and (caller.division is None or division.startswith(caller.division))
+    return OPERATOR(caller) or (may_publish(caller) and caller.org == department)
 
 
 def sees(caller: Caller, case: Case) -> bool:
     """Whether the caller may see the content of a case: its applicant, or those who handle it."""
-    if caller.kind == "person":
+    if PERSON(caller):
         return case.applicant == caller.id and caller.may_handle(case.item)
-    if caller.kind == "department":
+    if SYSTEM(caller):
         return caller.org == case.department
-    return caller.kind == "officer" and covers(caller, case.department, case.division)
+    return HANDLERS(caller) and covers(caller, case.department, case.division)
 
 
 def sees_progress(caller: Caller, case: Case) -> bool:
     """Whether the caller may see how far a case is: an operator too, who sees ids and times only."""
-    return caller.kind == "operator" or sees(caller, case)
+    return OPERATOR(caller) or sees(caller, case)

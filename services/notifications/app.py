@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notifications import contracts, handlers
+from services.notifications import contracts, handlers, policy
 from services.notifications.desk import Desk
 from services.notifications.messages import api as messages_api
 from services.notifications.messages import commands as messages
@@ -66,6 +66,6 @@ def _wire(
     runtime.at_start(partial(messages.take_over, desk))
     runtime.at_stop(desk.post.close)
     routers = (templates_api.router, messages_api.router)
-    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS)
     app.state.desk = desk
     return app, runtime, desk

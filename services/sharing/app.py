@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.sharing import contracts, handlers
+from services.sharing import contracts, handlers, policy
 from services.sharing.desk import Desk
 from services.sharing.exchanges import api as exchanges_api
 from services.sharing.exchanges import store as exchanges
@@ -58,6 +58,6 @@ def _wire(
     runtime.wake(desk.exchanges)
     runtime.read(lambda: [EVENTS, *(f"{code}.out" for code in organisations)], handlers.table(desk))
     routers = (resources_api.router, grants_api.router, exchanges_api.router)
-    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS)
     app.state.desk = desk
     return app, runtime, desk

@@ -22,7 +22,8 @@ class DivisionPublished(EventModel):
 class OrganisationPublished(EventModel):
     """A row of the organisations: a department, where it sits and which duties it owns.
 
-    `matters` are service item codes, `resources` data resource codes; each has exactly one owner in the city.
+    `matters` are service item codes, `resources` data resource codes, `systems` codes of information systems; each has
+    exactly one owner in the city.
     """
 
     code: str
@@ -30,6 +31,7 @@ class OrganisationPublished(EventModel):
     division: str
     matters: list[str]
     resources: list[str]
+    systems: list[str] = Field(default_factory=list)
 
 
 @published("tongban.identity.contact-published.v1", on="identity.contacts", personal=True, table=True)
@@ -85,6 +87,27 @@ class OrganisationAdmitted(EventModel):
     division: str
 
 
+DutyKind = Literal["matter", "resource", "system"]
+
+
+@published("tongban.identity.duty-assigned.v1", on="identity.events")
+class DutyAssigned(EventModel):
+    """An organisation owns a duty from now on, and nobody else does (职责清单, exactly one owner)."""
+
+    kind: DutyKind
+    code: str
+    organisation: str
+
+
+@published("tongban.identity.duty-released.v1", on="identity.events")
+class DutyReleased(EventModel):
+    """An organisation owns a duty no more. Only after it can another one be assigned it."""
+
+    kind: DutyKind
+    code: str
+    organisation: str
+
+
 @published("tongban.identity.account-opened.v1", on="identity.events")
 class AccountOpened(EventModel):
     """Somebody or some program can sign in from now on. `account` is an opaque id."""
@@ -131,3 +154,29 @@ class MandateEnded(EventModel):
     agent: str
     by: str
     ground: Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above"]
+
+
+@published("tongban.identity.substitution-arranged.v1", on="identity.events")
+class SubstitutionArranged(EventModel):
+    """Somebody stands in for an officer, from one day to another, both included. Said again where it is changed.
+
+    `account` and `instead_of` are opaque ids.
+    """
+
+    substitution: str
+    account: str
+    instead_of: str
+    organisation: str
+    division: str
+    roles: list[str]
+    since: date
+    until: date
+
+
+@published("tongban.identity.substitution-ended.v1", on="identity.events")
+class SubstitutionEnded(EventModel):
+    """Somebody stands in no more: its last day is `over`, it was `withdrawn`, or the substitute has `left`."""
+
+    substitution: str
+    account: str
+    reason: Literal["over", "withdrawn", "left"]

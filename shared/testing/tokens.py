@@ -8,7 +8,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.caller import Act, Kind
+from shared.caller import Kind, Power, Role
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.testing.bus import MemoryBus
@@ -31,7 +31,13 @@ class FakeIdentity:
         await bus.say("identity.keys", row, key=self.kid, id_=f"{self.kid}:1", ce_sequence="1")
 
     def token(
-        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None, **more: Any
+        self,
+        sub: str,
+        kind: Kind = "person",
+        org: str | None = None,
+        division: str | None = None,
+        *roles: Role,
+        **more: Any,
     ) -> str:
         """An access token; `more`: further claims."""
         now = int(self.clock.now().timestamp())
@@ -46,6 +52,7 @@ class FakeIdentity:
             "kind": kind,
             "org": org,
             "division": division,
+            "roles": list(roles),
             "scope": "services",
             **more,
         }
@@ -55,7 +62,7 @@ class FakeIdentity:
         self,
         agent: str,
         principal: str,
-        acts: Sequence[Act] = ("apply", "see", "supply"),
+        acts: Sequence[Power] = ("apply", "see", "supply"),
         items: Sequence[str] = (),
         most_cases: int | None = None,
     ) -> dict[str, str]:
@@ -67,7 +74,7 @@ class FakeIdentity:
         return {"Authorization": f"Bearer {self.token(principal, act={'sub': agent}, mandate=mandate)}"}
 
     def bearer(
-        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None
+        self, sub: str, kind: Kind = "person", org: str | None = None, division: str | None = None, *roles: Role
     ) -> dict[str, str]:
         """The header that goes with a request."""
-        return {"Authorization": f"Bearer {self.token(sub, kind, org, division)}"}
+        return {"Authorization": f"Bearer {self.token(sub, kind, org, division, *roles)}"}

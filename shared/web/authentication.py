@@ -20,10 +20,11 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Act, Caller, Kind, Mandate
+from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Caller, Kind, Mandate, Power
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
 from shared.errors import DomainError, Forbidden, Unauthenticated
+from shared.policy import Act
 from shared.revocations import Revocations
 
 LEEWAY = timedelta(seconds=5)
@@ -32,8 +33,6 @@ CACHED_TOKENS = 4096
 READ_SECONDS, WRITE_SECONDS, PRIVILEGED_SECONDS = 60.0, 10.0, 5.0
 REVOCATIONS_AGE = "revocations-age"
 """Of the request's state: how old the revocations were that its token was held against, in seconds."""
-
-Rule = Callable[[Caller], bool]
 
 
 class _Actor(BaseModel):
@@ -74,6 +73,7 @@ class _Claims(BaseModel):
     kind: Kind
     org: str | None
     division: str | None
+    roles: list[str] = []
     scope: str
     acr: str = ""
     sid: str | None = None
@@ -103,7 +103,7 @@ class _Claims(BaseModel):
         return (client, *users, *sessions, *consents, *((f"mandate:{id_}", version) for id_, version in mandates))
 
     def caller(self) -> Caller:
-        """Who calls."""
+        """Who the token says is calling."""
         mandate = None
         if (found := self.mandate) is not None:
             mandate = Mandate(found.id, frozenset(found.acts), frozenset(found.items), found.most_cases)
@@ -114,6 +114,7 @@ class _Claims(BaseModel):
             self.division,
             self.client_id,
             self.sid,
+            frozenset(self.roles),
             frozenset(self.scope.split()),
             self.acr,
             self.act.sub if self.act is not None else None,
@@ -215,13 +216,13 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access t
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """The dependency of a protected route: a valid token (else 401) and the rule's yes (else 403)."""
+    """The dependency of a protected route: a valid token (else 401), and an act that the caller may do (else 403)."""
 
-    rule: Rule
+    act: Act
     within: float | None = None
     """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
     scope: str = SERVICES
-    acts: frozenset[Act] = frozenset()
+    powers: frozenset[Power] = frozenset()
     """With which of these one may be acting for somebody else; none: only for oneself."""
 
     async def __call__(
@@ -237,10 +238,10 @@ class Requires:
             raise RevocationsStale("It is not known here what was revoked of late")
         if self.scope not in caller.scope:
             raise Forbidden(f"The token is not for this: it needs the scope {self.scope}", code="insufficient_scope")
-        if caller.mandate is not None and not self.acts & caller.mandate.acts:
+        if caller.mandate is not None and not self.powers & caller.mandate.acts:
             raise Forbidden("The mandate does not cover this", code="mandate_does_not_cover")
-        if not self.rule(caller):
-            raise Forbidden("The caller may not do this")
+        if not self.act(caller):
+            raise Forbidden(f"This is for {self.act.rule.whom.en}: GET /me/rights says more")
         return caller
 
 
@@ -255,11 +256,11 @@ class Public:
 
 
 def requires(
-    rule: Rule, *acts: Act, within: float | None = None, scope: str = SERVICES
+    act: Act, *powers: Power, within: float | None = None, scope: str = SERVICES
 ) -> Callable[..., Awaitable[Caller]]:
-    """For `caller: Annotated[Caller, Depends(requires(policy.may_read, "see"))]`: `acts` are those by which a mandate
+    """For `caller: Annotated[Caller, Depends(requires(policy.may_read, "see"))]`: `powers` are those by which a mandate
     opens the route. `within`: see `Requires`; what only few may do is `PRIVILEGED_SECONDS`."""
-    return Requires(rule, within, scope, frozenset(acts))
+    return Requires(act, within, scope, frozenset(powers))
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

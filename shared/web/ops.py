@@ -13,18 +13,16 @@ from shared.caller import Caller
 from shared.errors import Conflict, NotFound
 from shared.messaging.parked import Parked, ParkedKey, ParkedRecord
 from shared.messaging.relay import Relay
+from shared.policy import OPERATOR, Act
 from shared.web.authentication import PRIVILEGED_SECONDS, requires
 
 log = structlog.get_logger(__name__)
 
 
-def is_operator(caller: Caller) -> bool:
-    """Operators run the network; they see records that stand still, and no case."""
-    return caller.kind == "operator"
-
-
-Looker = Annotated[Caller, Depends(requires(is_operator))]
-Operator = Annotated[Caller, Depends(requires(is_operator, within=PRIVILEGED_SECONDS))]
+# Operators run the network; they see records that stand still, and no case.
+may_operate = Act("network.run", "处理停驻的记录、重放日志", "handle parked records, replay journals", OPERATOR)
+Looker = Annotated[Caller, Depends(requires(may_operate))]
+Operator = Annotated[Caller, Depends(requires(may_operate, within=PRIVILEGED_SECONDS))]
 Topic = Annotated[str, Query(min_length=1, max_length=249)]
 Key = Annotated[str, Query(min_length=1, max_length=300)]
 

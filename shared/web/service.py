@@ -11,13 +11,15 @@ from shared.contracts.identity import KeyPublished, RevocationPublished
 from shared.contracts.registry import EventModel
 from shared.messaging import asyncapi
 from shared.messaging.relay import Relay
+from shared.policy import Act
 from shared.revocations import Revocations
 from shared.runtime import Runtime
 from shared.web.admission import Admission
 from shared.web.app import create_app
 from shared.web.authentication import Verifier
-from shared.web.ops import ops_router
+from shared.web.ops import may_operate, ops_router
 from shared.web.readiness import Readiness
+from shared.web.rights import Standing, by_token, rights_router
 
 
 def service_app(
@@ -27,10 +29,11 @@ def service_app(
     publishes: Sequence[type[EventModel]],
     reads: Sequence[type[EventModel]],
     routers: Sequence[APIRouter],
+    acts: Sequence[Act],
+    what_callers_are: Standing = by_token,
 ) -> FastAPI:
     """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
-    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
-    runtime.follow(revocations)
+    verifier = _verifier(runtime, keys)
     runtime.wire()
     name = runtime.settings.service
 
@@ -49,13 +52,26 @@ def service_app(
         lifespan=lifespan,
         readiness=_readiness(runtime),
         registry=runtime.registry,
-        verifier=Verifier(keys, runtime.settings.issuer, runtime.clock, revocations),
+        verifier=verifier,
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
-        routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay))),
+        routers=(*routers, *_kit(runtime, acts, what_callers_are)),
         asyncapi=events,
     )
+
+
+def _verifier(runtime: Runtime, keys: Mapping[str, KeyPublished]) -> Verifier:
+    """What knows tokens, by the tables of public keys and of what was revoked."""
+    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
+    runtime.follow(revocations)
+    return Verifier(keys, runtime.settings.issuer, runtime.clock, revocations)
+
+
+def _kit(runtime: Runtime, acts: Sequence[Act], what_callers_are: Standing) -> tuple[APIRouter, APIRouter]:
+    """The routes that every service has."""
+    rights = rights_router(runtime.settings.service, (*acts, may_operate), what_callers_are)
+    return rights, ops_router(runtime.parked, lambda: _wired(runtime.relay))
 
 
 def _wired(relay: Relay | None) -> Relay:

@@ -72,8 +72,8 @@ class RunningCity:
 
     def officer(self, department: str) -> Network:
         """A department's first officer, signed in."""
-        departments = yaml.safe_load((CITY_FOLDER / "departments.yaml").read_text(encoding="utf-8"))["departments"]
-        officer = next(one for one in departments if one["code"] == department)["officers"][0]
+        officers = yaml.safe_load((CITY_FOLDER / "officers.yaml").read_text(encoding="utf-8"))["officers"]
+        officer = next(one for one in officers if one["posts"][0]["organisation"] == department)
         return Network(self.urls, Person(self.urls["identity"], officer["login"], officer["password"]))
 
     @cached_property

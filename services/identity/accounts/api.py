@@ -7,11 +7,14 @@ from pydantic import BaseModel
 
 from services.identity import policy
 from services.identity.accounts import commands
-from services.identity.accounts.domain import CLIENT_PATTERN, PERSON_PATTERN, ClientWish, PersonWish
-from services.identity.web import Operator, TheDesk
+from services.identity.accounts.domain import CLIENT_PATTERN, ClientWish, Person, PersonWish
+from services.identity.desk import Desk
+from services.identity.posts.domain import Held
+from services.identity.web import Operator, PersonPath, TheDesk
 from shared.caller import Caller, Kind
+from shared.errors import NotFound
 from shared.web.authentication import requires
-from shared.web.preconditions import IfMatch, tell_kept
+from shared.web.preconditions import IfMatch, etag, tell_kept
 
 router = APIRouter(tags=["accounts"])
 
@@ -26,9 +29,12 @@ class Account(BaseModel):
 
 
 class Me(Account):
-    """One's own account; the personal fields are for people."""
+    """One's own account. `organisation`, `division` and `roles`: of the post that one came with, `posts`: all that one
+    could come with now. The personal fields are for people."""
 
     client: str
+    roles: list[str] = []
+    posts: list[Held] = []
     name: str | None = None
     mail: str | None = None
     phone: str | None = None
@@ -37,7 +43,7 @@ class Me(Account):
 
 @router.put("/people/{id}", summary="Keep a person's account; the same one again changes nothing")
 async def keep_person(
-    id: Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)],  # noqa: A002 - the name in the address
+    id: PersonPath,  # noqa: A002 - the name in the address
     wish: PersonWish,
     _: Operator,
     desk: TheDesk,
@@ -46,13 +52,16 @@ async def keep_person(
 ) -> Account:
     person, changed = await commands.keep_person(desk, id, wish, expected)
     tell_kept(response, person, changed)
-    post = person.post
-    return Account(
-        id=id,
-        kind=person.kind,
-        organisation=post.organisation if post else None,
-        division=post.division if post else None,
-    )
+    return _account(person, desk)
+
+
+@router.get("/people/{id}", summary="Somebody's account, without anything personal")
+async def show_person(id: PersonPath, _: Operator, desk: TheDesk, response: Response) -> Account:  # noqa: A002 - the name in the address
+    person = await desk.people.find(id)
+    if person is None:
+        raise NotFound("There is no such person")
+    response.headers["ETag"] = etag(person.v)
+    return _account(person, desk)
 
 
 @router.put("/clients/{code}", summary="Keep a program's account; the same one again changes nothing")
@@ -71,8 +80,23 @@ async def keep_client(
 
 @router.get("/me", summary="One's own account")
 async def me(caller: Annotated[Caller, Depends(requires(policy.may_see_oneself))], desk: TheDesk) -> Me:
-    mine = Me(id=caller.id, kind=caller.kind, organisation=caller.org, division=caller.division, client=caller.client)
-    if caller.kind in ("department", "operator"):
+    mine = Me(
+        id=caller.id,
+        kind=caller.kind,
+        organisation=caller.org,
+        division=caller.division,
+        client=caller.client,
+        roles=sorted(caller.roles),
+    )
+    if not policy.signs_in(caller):
         return mine
     person = await desk.people.get(caller.id)
-    return mine.model_copy(update=person.model_dump(include={"name", "mail", "phone", "language"}))
+    personal = person.model_dump(include={"name", "mail", "phone", "language"})
+    return mine.model_copy(update=personal | {"posts": person.held(desk.clock.now())})
+
+
+def _account(person: Person, desk: Desk) -> Account:
+    now = desk.clock.now()
+    post = person.post_for(None, now)
+    organisation, division = (post.organisation, post.division) if post else (None, None)
+    return Account(id=person.id, kind=person.kind(now), organisation=organisation, division=division)

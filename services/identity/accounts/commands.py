@@ -3,6 +3,7 @@
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, client_id
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
+from services.identity.posts.domain import doubles
 from services.identity.sessions import commands as sessions
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from shared.store import DuplicateKey
@@ -15,8 +16,9 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
     """
     known = await desk.people.find(id_)
     PreconditionFailed.unless_current(version, known.v if known else 0)
-    post = wish.post
-    faults = await _place_faults(desk, post.organisation if post else None, post.division if post else None, "/post")
+    faults = doubles(wish.posts)
+    for n, post in enumerate(wish.posts):
+        faults += await place_faults(desk, post.organisation, post.division, f"/posts/{n}")
     if known is None and wish.password is None:
         faults.append(Fault("/password", "missing", "a new account needs one"))
     if faults:
@@ -45,7 +47,7 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     known = await desk.clients.find(id_)
     PreconditionFailed.unless_current(version, known.v if known else 0)
     kept = known.secret_hash if known else None
-    faults = await _place_faults(desk, wish.organisation, wish.division, "")
+    faults = await place_faults(desk, wish.organisation, wish.division, "")
     if code.startswith("person-"):  # both are the `sub` of a token
         faults.append(Fault("", "reserved", "a program does not go by a person's id"))
     if wish.kind != "application" and kept is None and wish.secret is None and not wish.jwks:
@@ -61,7 +63,7 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     return await desk.clients.put(client, lambda known: known.revise(wish, secret_hash, now), version=version)
 
 
-async def _place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:
+async def place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:
     """Organisation and division, where named, must be there; they are never removed."""
     faults = []
     if organisation is not None and await desk.organisations.find(organisation_id(organisation)) is None:

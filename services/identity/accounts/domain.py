@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.identity.oauth import Scope
+from services.identity.posts.domain import MOST, Holder, Post
 from services.identity.revocable import Revocable
+from shared.accounts import Login, Mail, Name, Password, Phone
 from shared.contracts.identity import AccountOpened, ContactPublished
 
-PERSON_PATTERN = r"^person-[a-z0-9]+(-[a-z0-9]+)*$"
 CLIENT_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 COORDINATE_PATTERN = r"^[A-Za-z0-9_-]{43}$"
 DEFAULT_SCOPES: tuple[Scope, ...] = ("openid", "services")
@@ -23,23 +24,16 @@ class _Wish(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class Post(_Wish):
-    """What makes a person an officer: the department, and the division it is for."""
-
-    organisation: str
-    division: str
-
-
 class PersonWish(_Wish):
-    """A person's account. `password` may be left out once there is one; `post` makes the person an officer."""
+    """A person's account. `password` may be left out once there is one; `posts` make the person an officer."""
 
-    login: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,62}$")
-    password: SecretStr | None = Field(default=None, min_length=8, max_length=128)
-    name: str = Field(min_length=1, max_length=200)
-    mail: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)
-    phone: str | None = Field(default=None, pattern=r"^\+?[0-9 -]{5,20}$")
+    login: Login
+    password: Password | None = None
+    name: Name
+    mail: Mail | None = None
+    phone: Phone | None = None
     language: Literal["zh", "en"] = "zh"
-    post: Post | None = None
+    posts: list[Post] = Field(default=[], max_length=MOST)
 
 
 class PublicKey(_Wish):
@@ -100,7 +94,7 @@ class ClientWish(_Wish):
         return self.kind != "application" or all(uri.startswith("https:") for uri in self.redirect_uris)
 
 
-class Person(Revocable):
+class Person(Holder):
     """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else."""
 
     login: str
@@ -109,33 +103,25 @@ class Person(Revocable):
     mail: str | None = None
     phone: str | None = None
     language: Literal["zh", "en"] = "zh"
-    post: Post | None = None
-
-    @property
-    def kind(self) -> Literal["person", "officer"]:
-        """What the person's tokens say."""
-        return "person" if self.post is None else "officer"
 
     def open(self, now: datetime) -> None:
         """The account begins."""
-        organisation = self.post.organisation if self.post else None
-        self.record(AccountOpened(account=self.id, kind=self.kind, organisation=organisation), now)
+        self._hold(self.posts, (), now)
+        post = self.post_for(None, now)
+        organisation = post.organisation if post else None
+        self.record(AccountOpened(account=self.id, kind=self.kind(now), organisation=organisation), now)
         self.record(self._contact(), now)
 
     def revise(self, wish: PersonWish, password_hash: str | None, now: datetime) -> None:
-        """Take over what the operator put. Changed contact data makes an event; another password or post ends all
-        sessions and tokens. Without a password hash the one that is kept stays."""
+        """Take over what the operator put. Changed contact data makes an event; another password, or less than was held
+        by the posts, ends all sessions and tokens. Without a password hash the one that is kept stays."""
         before, password_hash = self._contact(), password_hash or self.password_hash
-        if (password_hash, wish.post) != (self.password_hash, self.post):
+        if self._hold(wish.posts, self.substitutions, now) or password_hash != self.password_hash:
             self.sign_out(now)
-        self.login, self.password_hash, self.post = wish.login, password_hash, wish.post
+        self.login, self.password_hash = wish.login, password_hash
         self.name, self.mail, self.phone, self.language = wish.name, wish.mail, wish.phone, wish.language
         if self._contact() != before:
             self.record(self._contact(), now)
-
-    def sign_out(self, now: datetime) -> None:
-        """End all sessions and tokens."""
-        self.revoke(f"user:{self.id}", now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(

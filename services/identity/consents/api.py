@@ -29,7 +29,7 @@ class ConsentView(BaseModel):
 
 @router.get("/me/consents", summary="Which applications one lets know what, the newest first")
 async def my_consents(
-    caller: Annotated[Caller, Depends(requires(policy.signs_in))], desk: TheDesk
+    caller: Annotated[Caller, Depends(requires(policy.may_keep_consents))], desk: TheDesk
 ) -> list[ConsentView]:
     return [
         ConsentView(client=consent.client, name=name, scopes=consent.scopes, given_at=consent.given_at)
@@ -40,7 +40,7 @@ async def my_consents(
 @router.delete("/me/consents/{client}", summary="Take it back: its tokens end everywhere", status_code=204)
 async def withdraw(
     client: Annotated[str, Path(pattern=CLIENT_PATTERN)],
-    caller: Annotated[Caller, Depends(requires(policy.signs_in, within=inf))],
+    caller: Annotated[Caller, Depends(requires(policy.may_keep_consents, within=inf))],
     desk: TheDesk,
 ) -> Response:
     await commands.withdraw(desk, caller.id, client)

@@ -8,22 +8,20 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.identity import policy
-from services.identity.accounts.domain import PERSON_PATTERN
 from services.identity.mandates import commands
 from services.identity.mandates.commands import MandateWish
 from services.identity.mandates.domain import Ground, Kind, Mandate, Source, State, Terms
-from services.identity.web import Operator, TheDesk
+from services.identity.web import Operator, PersonPath, TheDesk
 from shared.caller import Caller
-from shared.days import Day
+from shared.day import LAST, Day
 from shared.errors import Fault, Invalid
 from shared.web.authentication import requires
 from shared.web.idempotency import IdempotencyKey, body_digest, derive
 from shared.web.preconditions import etag, tell_kept
 
 router = APIRouter(tags=["mandates"])
-Person = Annotated[Caller, Depends(requires(policy.signs_in))]
+Person = Annotated[Caller, Depends(requires(policy.may_keep_mandates))]
 MandateId = Annotated[str, Path(pattern=r"^mandate-[a-z2-7]{26}$")]
-PersonId = Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)]
 
 
 class MandateView(BaseModel):
@@ -57,7 +55,7 @@ class Registered(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    until: Day = commands.OPEN_END
+    until: Day = LAST
 
 
 @router.post("/mandates", status_code=201, summary="Let somebody act for you, once they agree")
@@ -82,14 +80,16 @@ async def accept(mandate: MandateId, caller: Person, desk: TheDesk) -> MandateVi
 
 @router.delete("/mandates/{mandate}", summary="Decline it, give it up or take it back: it ends everywhere at once")
 async def end(
-    mandate: MandateId, caller: Annotated[Caller, Depends(requires(policy.signs_in, within=inf))], desk: TheDesk
+    mandate: MandateId,
+    caller: Annotated[Caller, Depends(requires(policy.may_keep_mandates, within=inf))],
+    desk: TheDesk,
 ) -> MandateView:
     return MandateView.of(await commands.end(desk, caller.id, mandate), caller.id)
 
 
 @router.put("/people/{ward}/guardians/{guardian}", summary="The register says who is somebody's guardian (监护人)")
 async def keep_guardian(
-    ward: PersonId, guardian: PersonId, wish: Registered, _: Operator, desk: TheDesk, response: Response
+    ward: PersonPath, guardian: PersonPath, wish: Registered, _: Operator, desk: TheDesk, response: Response
 ) -> MandateView:
     faults = [
         Fault(pointer, "unknown_person", "there is no such account")
@@ -107,8 +107,8 @@ async def keep_guardian(
 
 @router.delete("/people/{ward}/guardians/{guardian}", summary="The register says so no more", status_code=204)
 async def end_guardian(
-    ward: PersonId,
-    guardian: PersonId,
+    ward: PersonPath,
+    guardian: PersonPath,
     _: Annotated[Caller, Depends(requires(policy.may_administer, within=inf))],
     desk: TheDesk,
 ) -> Response:

@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.identity.desk import Desk
 from services.identity.mandates import store
 from services.identity.mandates.domain import LONGEST, Ground, Kind, Mandate, Terms, faults_of_chain
-from shared.caller import Act
+from shared.caller import Power
 from shared.clock import city_date
+from shared.day import LAST
 from shared.errors import Fault, IdempotencyKeyReused, Invalid, NotFound
 from shared.ids import derived_id
 from shared.store import AlreadyThere
 
-EVERYTHING: Sequence[Act] = ("apply", "see", "supply")
-OPEN_END = date(9999, 12, 31)
+EVERYTHING: Sequence[Power] = ("apply", "see", "supply")
 log = structlog.get_logger(__name__)
 
 
@@ -120,9 +120,7 @@ async def mine(desk: Desk, person: str) -> list[Mandate]:
     return sorted(found.values(), key=lambda mandate: mandate.offered_at, reverse=True)
 
 
-async def register(
-    desk: Desk, principal: str, agent: str, kind: Kind, *, until: date = OPEN_END
-) -> tuple[Mandate, bool]:
+async def register(desk: Desk, principal: str, agent: str, kind: Kind, *, until: date = LAST) -> tuple[Mandate, bool]:
     """A register says that the agent acts for the principal in everything; the mandate and whether anything changed."""
     now = desk.clock.now()
     id_ = await _registered_id(desk, principal, agent)

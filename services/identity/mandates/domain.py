@@ -7,10 +7,10 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.identity.revocable import Revocable
-from shared.caller import Act
-from shared.clock import CITY_TIME, city_date
+from shared.caller import Power
+from shared.clock import city_date
 from shared.contracts.identity import MandateEnded, MandateGranted, MandateOffered
-from shared.days import Day
+from shared.day import Day, city_midnight
 from shared.errors import Conflict, Fault, Forbidden
 
 OFFER_LIFE = timedelta(days=30)
@@ -34,7 +34,7 @@ class Terms(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    acts: list[Act] = Field(min_length=1)
+    acts: list[Power] = Field(min_length=1)
     items: list[str] = Field(default=[], max_length=50)
     most_cases: int | None = Field(default=None, ge=1, le=10_000, description="how many cases may be begun with it")
     since: Day
@@ -169,4 +169,4 @@ def faults_of_chain(above: Mandate, terms: Terms, now: datetime) -> list[Fault]:
 
 def _end_of(day: date) -> datetime:
     """The first moment after a day of the city."""
-    return datetime.combine(min(day, date(9999, 12, 30)) + timedelta(days=1), datetime.min.time(), CITY_TIME)
+    return city_midnight(day + timedelta(days=1))

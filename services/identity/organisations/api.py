@@ -1,13 +1,14 @@
-"""Divisions and organisations over HTTP: anybody reads them, an operator keeps them."""
+"""Divisions, organisations and the duty list over HTTP: anybody reads them, an operator keeps them."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel
 
 from services.identity.organisations import commands, store
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.web import Operator, TheDesk
-from shared.contracts.identity import DivisionPublished, OrganisationPublished
+from shared.contracts.identity import DivisionPublished, DutyKind, OrganisationPublished
 from shared.errors import Fault, Invalid
 from shared.web.authentication import public
 from shared.web.exact import nothing_unknown
@@ -20,6 +21,14 @@ DivisionCode = Annotated[str, Path(pattern=r"^\d{2,12}$")]
 OrganisationCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,15}$")]
 
 
+class OwnedDuty(BaseModel):
+    """A matter, data resource or information system, and the organisation that owns it."""
+
+    kind: DutyKind
+    code: str
+    owner: str
+
+
 @router.get("/divisions", summary="The division tree, row by row", dependencies=[open_to_all])
 async def list_divisions(desk: TheDesk, window: Paging) -> Page[DivisionPublished]:
     rows = await store.listed(desk.divisions, window)
@@ -30,6 +39,22 @@ async def list_divisions(desk: TheDesk, window: Paging) -> Page[DivisionPublishe
 async def list_organisations(desk: TheDesk, window: Paging) -> Page[OrganisationPublished]:
     rows = await store.listed(desk.organisations, window)
     return window.page(rows, _place, lambda known: known.row)
+
+
+@router.get("/duties", summary="Who owns which matter, resource or system", dependencies=[open_to_all])
+async def list_duties(
+    desk: TheDesk,
+    window: Paging,
+    kind: DutyKind | None = None,
+    code: Annotated[str | None, Query(max_length=200)] = None,
+    owner: Annotated[str | None, Query(max_length=16)] = None,
+) -> Page[OwnedDuty]:
+    rows = await desk.duties.listed(window, kind, code, owner)
+    return window.page(
+        rows,
+        lambda row: Cursor(key="", id=store.claim_id(row[0])),
+        lambda row: OwnedDuty(kind=row[0][0], code=row[0][1], owner=row[1]),
+    )
 
 
 @router.put(

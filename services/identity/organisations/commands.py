@@ -3,12 +3,14 @@
 from services.identity.desk import Desk
 from services.identity.organisations.domain import (
     Division,
+    Duty,
     Organisation,
-    division_faults,
     division_id,
+    duties,
     organisation_id,
 )
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
+from shared.divisions import division_faults
 from shared.errors import Fault, Invalid, PreconditionFailed
 
 
@@ -49,26 +51,19 @@ async def publish_organisation(
     now, organisation = desk.clock.now(), Organisation(id=organisation_id(row.code), row=row)
     organisation.open(now)
     kept = await desk.organisations.put(organisation, lambda known: known.revise(row, now), version=version)
-    for duty in _duties(before.row if before else None).keys() - _duties(row).keys():
+    for duty in duties(before.row if before else None).keys() - duties(row).keys():
         await desk.duties.release(duty, row.code)
+    await desk.duties.release_lost(row.code, duties(row), now)
     return kept
 
 
-async def _claim_duties(desk: Desk, row: OrganisationPublished) -> tuple[list[str], list[Fault]]:
+async def _claim_duties(desk: Desk, row: OrganisationPublished) -> tuple[list[Duty], list[Fault]]:
     """The duties that are this organisation's only now, and a fault for each that is somebody else's."""
     claimed, taken = [], []
-    for duty, pointer in _duties(row).items():
-        outcome = await desk.duties.claim(duty, row.code)
+    for duty, pointer in duties(row).items():
+        outcome = await desk.duties.claim(duty, row.code, desk.clock.now())
         if outcome:
             claimed.append(duty)
         elif outcome is False:
             taken.append(Fault(pointer, "duty_taken", "another organisation owns it"))
     return claimed, taken
-
-
-def _duties(row: OrganisationPublished | None) -> dict[str, str]:
-    """Each duty of a row as the id of its claim, with the JSON pointer to where the row names it."""
-    if row is None:
-        return {}
-    matters = {f"matter:{code}": f"/matters/{n}" for n, code in enumerate(row.matters)}
-    return matters | {f"resource:{code}": f"/resources/{n}" for n, code in enumerate(row.resources)}

@@ -3,11 +3,17 @@
 from datetime import datetime
 
 from shared.aggregate import Aggregate
-from shared.contracts.identity import DivisionPublished, OrganisationAdmitted, OrganisationPublished
-from shared.errors import Fault
+from shared.contracts.identity import (
+    DivisionPublished,
+    DutyAssigned,
+    DutyKind,
+    DutyReleased,
+    OrganisationAdmitted,
+    OrganisationPublished,
+)
 
-LENGTHS = {1: 2, 2: 4, 3: 6, 4: 9, 5: 12}
-"""Digits of a division code by level: the 12-digit statistical code (统计用区划代码) cut to the level."""
+Duty = tuple[DutyKind, str]
+"""What exactly one organisation owns: its kind and its code."""
 
 
 def division_id(code: str) -> str:
@@ -37,7 +43,7 @@ class Division(Aggregate):
 
 
 class Organisation(Aggregate):
-    """A department, where it sits, and which matters and data it owns."""
+    """A department, where it sits, and which matters, data and systems it owns."""
 
     row: OrganisationPublished
 
@@ -45,27 +51,27 @@ class Organisation(Aggregate):
         """The organisation is admitted to the network."""
         self.record(OrganisationAdmitted(code=self.row.code, division=self.row.division), now)
         self.record(self.row, now)
+        self._tell_duties(None, now)
 
     def revise(self, row: OrganisationPublished, now: datetime) -> None:
-        """Put another row in force; the same one again changes nothing."""
+        """Put another row in force; the same one again changes nothing. Each duty that comes or goes is told."""
         if row != self.row:
-            self.row = row
+            before, self.row = self.row, row
             self.record(row, now)
+            self._tell_duties(before, now)
+
+    def _tell_duties(self, before: OrganisationPublished | None, now: datetime) -> None:
+        had, has, code = duties(before), duties(self.row), self.row.code
+        for kind, duty in [one for one in had if one not in has]:
+            self.record(DutyReleased(kind=kind, code=duty, organisation=code), now)
+        for kind, duty in [one for one in has if one not in had]:
+            self.record(DutyAssigned(kind=kind, code=duty, organisation=code), now)
 
 
-def division_faults(row: DivisionPublished, parent: DivisionPublished | None) -> list[Fault]:
-    """What is wrong with a row, given the row its `parent` names (`None`: there is no such row)."""
-    faults = []
-    if len(row.code) != LENGTHS[row.level]:
-        faults.append(Fault("/code", "length", f"a code of level {row.level} has {LENGTHS[row.level]} digits"))
-    if row.parent is None:
-        if row.level != 1:
-            faults.append(Fault("/parent", "missing", "only a province has no parent"))
-        return faults
-    if parent is None:
-        faults.append(Fault("/parent", "unknown_division", "there is no such division"))
-    elif parent.level >= row.level:
-        faults.append(Fault("/parent", "level", "the parent is of a lower level or the same"))
-    if not row.code.startswith(row.parent):
-        faults.append(Fault("/code", "outside_parent", "the code does not begin with the parent's"))
-    return faults
+def duties(row: OrganisationPublished | None) -> dict[Duty, str]:
+    """The duties of a row, with the JSON pointer to where the row names each."""
+    if row is None:
+        return {}
+    found: dict[Duty, str] = {("matter", code): f"/matters/{n}" for n, code in enumerate(row.matters)}
+    found |= {("resource", code): f"/resources/{n}" for n, code in enumerate(row.resources)}
+    return found | {("system", code): f"/systems/{n}" for n, code in enumerate(row.systems)}

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel
 
 from services.identity import policy
-from services.identity.accounts.domain import PERSON_PATTERN
 from services.identity.sessions import commands
-from services.identity.web import TheDesk
+from services.identity.web import PersonPath, TheDesk
 from shared.caller import Caller
 from shared.web.authentication import requires
 
@@ -60,7 +59,7 @@ async def end_all_sessions(caller: Leaving, desk: TheDesk) -> Ended:
 
 @router.delete("/people/{id}/sessions", summary="Sign somebody out everywhere")
 async def end_somebodys_sessions(
-    id: Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)],  # noqa: A002 - the name in the address
+    id: PersonPath,  # noqa: A002 - the name in the address
     _: Annotated[Caller, Depends(requires(policy.may_administer, within=inf))],
     desk: TheDesk,
 ) -> Ended:

@@ -10,11 +10,11 @@ import structlog
 from services.identity.accounts import store
 from services.identity.accounts.domain import Client, client_id
 from services.identity.desk import Desk
-from services.identity.mandates import commands as mandates
-from services.identity.oauth import AccessDenied, InvalidClient, LoginRequired, OAuthError, asked_scope
+from services.identity.oauth import InvalidClient, LoginRequired, OAuthError, asked_scope
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
 from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
+from services.identity.tokens.capacity import capacity
 from services.identity.tokens.commands import Asked, give_code
 from services.identity.tokens.domain import CHALLENGE_PATTERN
 
@@ -125,8 +125,9 @@ async def go_on(desk: Desk, request: AuthorizationRequest, secret: str) -> str |
 
 async def _answer(desk: Desk, request: AuthorizationRequest, session: Session) -> str:
     """A code for the application. Raises `AccessDenied` where the person may not act as it was asked."""
-    mandate = request.acting_as
-    if mandate is not None and await mandates.acting(desk, session.person, mandate) is None:
-        raise AccessDenied("The person may not act by this mandate")
-    asked = Asked(request.client, request.redirect_uri, request.challenge, request.scope, request.nonce, mandate)
+    person = await desk.people.get(session.person)
+    await capacity(desk, person, request.acting_as)
+    asked = Asked(
+        request.client, request.redirect_uri, request.challenge, request.scope, request.nonce, request.acting_as
+    )
     return await give_code(desk, asked, session)

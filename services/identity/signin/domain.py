@@ -44,7 +44,7 @@ class AuthorizationRequest(BaseModel):
     prompt: str = ""
     login_hint: str = ""
     acting_as: str | None = None
-    """The mandate by which the person wants to act."""
+    """What the person wants to act as: `self`, a post or a mandate."""
     max_age: int | None = None
     """Seconds since signing in, at most."""
 

@@ -14,7 +14,7 @@ from services.identity.tokens.authentication import Proof, authenticated
 from services.identity.tokens.domain import VERIFIER_PATTERN
 from services.identity.tokens.issuing import TOKEN_LIFE
 from services.identity.web import TheDesk
-from shared.caller import Act, Caller
+from shared.caller import Caller, Power
 from shared.web.authentication import public, requires
 
 FORM = "application/x-www-form-urlencoded"
@@ -106,7 +106,7 @@ async def revoke(request: Request, desk: TheDesk, authorization: Authorization =
 @router.get("/userinfo", summary="Who signed in, as far as the application may know (OpenID Connect Core section 5.3)")
 @router.post("/userinfo", summary="The same, asked with POST")
 async def userinfo(
-    caller: Annotated[Caller, Depends(requires(policy.signs_in, *get_args(Act), scope="openid"))], desk: TheDesk
+    caller: Annotated[Caller, Depends(requires(policy.may_be_told_of, *get_args(Power), scope="openid"))], desk: TheDesk
 ) -> dict[str, str]:
     return await commands.told_about(desk, caller)
 

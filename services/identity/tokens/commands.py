@@ -10,10 +10,10 @@ from services.identity.accounts.domain import Client, client_id
 from services.identity.consents import commands as consents
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
-from services.identity.mandates import commands as mandates
-from services.identity.oauth import InvalidGrant, UnauthorizedClient, asked_scope
+from services.identity.oauth import AccessDenied, InvalidGrant, UnauthorizedClient, asked_scope
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
+from services.identity.tokens.capacity import capacity
 from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused, digest
 from services.identity.tokens.issuing import SignedIn, Versions, access_token
 from shared.caller import SERVICES, Caller
@@ -44,7 +44,7 @@ class Asked:
     challenge: str
     scope: str
     nonce: str
-    mandate: str | None
+    acting_as: str | None
 
 
 async def give_code(desk: Desk, asked: Asked, session: Session) -> str:
@@ -58,7 +58,7 @@ async def give_code(desk: Desk, asked: Asked, session: Session) -> str:
             challenge=asked.challenge,
             scope=asked.scope,
             nonce=asked.nonce,
-            mandate=asked.mandate,
+            acting_as=asked.acting_as,
             session=session.id,
             expires_at=until,
             wake_at=until,
@@ -183,14 +183,12 @@ async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
     if found is None or application is None or not application.may_be_told_at(by.redirect_uri):
         raise InvalidGrant
     session, person = found
-    acting = await mandates.acting(desk, person.id, by.mandate) if by.mandate is not None else None
-    if by.mandate is not None and acting is None:
-        raise InvalidGrant
     try:
+        acts_as = await capacity(desk, person, by.acting_as)
         consent = await consents.standing(desk, person.id, application, by.scope)
-    except ConsentRequired:
+    except (AccessDenied, ConsentRequired):
         raise InvalidGrant from None
-    return SignedIn(person, session, application, acting, consent)
+    return SignedIn(person, session, application, acts_as, consent)
 
 
 async def _new_family(desk: Desk, code: Code, session: Session) -> str:
@@ -203,7 +201,7 @@ async def _new_family(desk: Desk, code: Code, session: Session) -> str:
         redirect_uri=code.redirect_uri,
         session=session.id,
         scope=code.scope,
-        mandate=code.mandate,
+        acting_as=code.acting_as,
         digest=digest(secret),
         wake_at=session.until,
     )

@@ -26,8 +26,8 @@ class Code(Aggregate):
     session: str
     scope: str
     nonce: str = ""
-    mandate: str | None = None
-    """By which the person acts for somebody else."""
+    acting_as: str | None = None
+    """What was wanted, see `capacity`."""
     expires_at: datetime
     redeemed: bool = False
 
@@ -52,7 +52,7 @@ class Family(Aggregate):
     redirect_uri: str
     session: str
     scope: str
-    mandate: str | None = None
+    acting_as: str | None = None
     digest: str
     """Of the secret that is good now."""
     ended_at: datetime | None = None

@@ -11,6 +11,7 @@ from services.identity.consents.domain import Consent
 from services.identity.desk import Desk
 from services.identity.mandates.commands import Acting
 from services.identity.sessions.domain import Session
+from services.identity.tokens.capacity import Capacity
 from shared.caller import AUDIENCE, TOKEN_TYPE, Caller
 
 TOKEN_LIFE = timedelta(minutes=5)
@@ -33,7 +34,7 @@ class SignedIn:
     person: Person
     session: Session
     application: Client
-    acting: Acting | None = None
+    capacity: Capacity
     consent: Consent | None = None
 
     def access_token(self, desk: Desk, scope: str) -> str:
@@ -43,14 +44,20 @@ class SignedIn:
         scopes, how = frozenset(scope.split()), _how(session)
         if self.consent is not None:
             how |= {"consent": {"id": self.consent.id, "version": self.consent.token_version}}
-        if self.acting is not None:  # nobody acts for somebody else as an officer
-            caller = Caller(
-                self.acting.mandate.principal, "person", None, None, application.code, session.id, scopes, session.acr
-            )
-            return access_token(desk, caller, versions, how | _acting(self.acting))
-        organisation, division = (person.post.organisation, person.post.division) if person.post else (None, None)
+        signed_in: dict[str, Any] = {
+            "client": application.code,
+            "session": session.id,
+            "scope": scopes,
+            "acr": session.acr,
+        }
+        if isinstance(self.capacity, Acting):  # nobody acts for somebody else as an officer
+            caller = Caller(self.capacity.mandate.principal, "person", None, None, **signed_in)
+            return access_token(desk, caller, versions, how | _acting(self.capacity))
+        if self.capacity is None:
+            return access_token(desk, Caller(person.id, "person", None, None, **signed_in), versions, how)
+        post = self.capacity
         caller = Caller(
-            person.id, person.kind, organisation, division, application.code, session.id, scopes, session.acr
+            person.id, "officer", post.organisation, post.division, roles=frozenset(post.roles), **signed_in
         )
         return access_token(desk, caller, versions, how)
 
@@ -81,6 +88,7 @@ def access_token(desk: Desk, caller: Caller, versions: Versions, how: Mapping[st
         "kind": caller.kind,
         "org": caller.org,
         "division": caller.division,
+        "roles": sorted(caller.roles),
         "scope": " ".join(sorted(caller.scope)),
         "cv": versions.client,
     }

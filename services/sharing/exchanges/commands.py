@@ -79,5 +79,4 @@ async def list_exchanges(
         return await store.seen(desk.exchanges, subject=caller.id, case=case, before=before, limit=limit)
     if case is None:
         raise Invalid("Say of which case", code="case_missing")
-    party = None if policy.is_operator(caller) else caller.org
-    return await store.seen(desk.exchanges, case=case, party=party, before=before, limit=limit)
+    return await store.seen(desk.exchanges, case=case, party=policy.party_of(caller), before=before, limit=limit)

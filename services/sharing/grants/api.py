@@ -19,7 +19,7 @@ from shared.web.preconditions import IfMatch, etag, tell_kept
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 GrantId = Annotated[str, Path(pattern=r"^grant-[a-z0-9-]{1,80}$")]
-Sharer = Annotated[Caller, Depends(requires(policy.is_department_or_operator))]
+Sharer = Annotated[Caller, Depends(requires(policy.may_answer_for_grants))]
 
 
 class Ground(BaseModel):
@@ -58,7 +58,7 @@ def _answer(grant: Grant, response: Response) -> GrantView:
 async def request_grant(
     terms: Terms,
     key: IdempotencyKey,
-    caller: Annotated[Caller, Depends(requires(policy.speaks_for_department))],
+    caller: Annotated[Caller, Depends(requires(policy.may_ask_for_grants))],
     desk: TheDesk,
     response: Response,
 ) -> GrantView:
@@ -74,7 +74,7 @@ async def request_grant(
 async def declare_grant(
     grant: GrantId,
     wanted: Declaration,
-    _: Annotated[Caller, Depends(requires(policy.is_operator, within=PRIVILEGED_SECONDS))],
+    _: Annotated[Caller, Depends(requires(policy.may_declare_grants, within=PRIVILEGED_SECONDS))],
     desk: TheDesk,
     response: Response,
 ) -> GrantView:
@@ -89,7 +89,7 @@ async def list_grants(
 ) -> Page[GrantView]:
     rows = await store.listed(
         desk.grants,
-        party=None if policy.is_operator(caller) else caller.org,
+        party=policy.party_of(caller),
         state=state,
         after=window.after.id if window.after else "",
         limit=window.limit + 1,

@@ -5,16 +5,16 @@ The apply-and-answer mechanism of the 政务数据共享条例: an unconditional
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from shared.aggregate import Aggregate
-from shared.clock import CITY_TIME, city_date
+from shared.clock import city_date
 from shared.contracts import sharing as said
 from shared.contracts.intake import ItemPublished
-from shared.days import Day
+from shared.day import Day, city_midnight
 from shared.errors import Conflict, Fault
 
 State = Literal["requested", "granted", "refused", "revoked", "expired"]
@@ -88,7 +88,7 @@ class Grant(Aggregate):
         if city_date(now) > self.terms.valid_until:
             raise Conflict("The time asked for is over", code="grant_out_of_date")
         self.state, self.consent, self.decided_by, self.decided_at = "granted", consent, by, now
-        self.wake_at = datetime.combine(self.terms.valid_until + timedelta(days=1), time(), CITY_TIME)
+        self.wake_at = city_midnight(self.terms.valid_until + timedelta(days=1))
         given = self.terms.model_dump(exclude={"basis"})
         self.record(said.GrantGiven(grant=self.id, consumer=self.consumer, **given), now)
 

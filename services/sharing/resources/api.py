@@ -44,7 +44,7 @@ async def show_resource(code: Code, desk: TheDesk, response: Response) -> Resour
 async def publish_resource(
     code: Code,
     offer: ResourcePublished,
-    caller: Annotated[Caller, Depends(requires(policy.is_department_or_operator, within=PRIVILEGED_SECONDS))],
+    caller: Annotated[Caller, Depends(requires(policy.may_publish, within=PRIVILEGED_SECONDS))],
     desk: TheDesk,
     response: Response,
 ) -> ResourcePublished:

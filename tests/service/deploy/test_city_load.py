@@ -9,8 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from deploy.city import load as loading
-from deploy.city.files import FILES, CityError
+from deploy.city.files import FILES
 from deploy.city.load import Summary, load
+from deploy.city.reading import CityError
 from services.identity import app as identity
 from services.identity.settings import IdentitySettings
 from services.intake import app as intake
@@ -170,14 +171,14 @@ async def test_files_with_faults_send_nothing(network: Network, tmp_path: Path) 
 async def test_refusals_are_collected(network: Network, tmp_path: Path) -> None:
     folder = copied(
         tmp_path,
-        people=("password: li-na-demo", "password: short"),
+        clients=("secret: police-system-demo", "secret: short"),
         items=("type: object", "type: array"),
         templates=("{{ promised_due }}", "{{ promised }}"),
     )
     with pytest.raises(CityError) as raised:
         await loaded(network, folder)
     told = "\n".join(raised.value.faults)
-    assert "identity /people/person-li-na: 422" in told
+    assert "identity /clients/police-system: 422" in told
     assert "intake /items/residence-permit: 422" in told
     assert "notifications /templates/case-accepted: 422" in told
     assert "/body/zh: promised is not known to case-accepted" in told

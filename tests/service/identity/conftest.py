@@ -14,11 +14,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from services.identity.accounts.domain import Person
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
+from services.identity.posts.domain import Post
 from services.identity.settings import IdentitySettings
 from services.identity.tokens.issuing import Versions, access_token
-from shared.caller import Caller
+from shared.caller import Caller, Role
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
@@ -40,6 +42,7 @@ POLICE = {
     "division": "2102",
     "matters": ["residence-permit"],
     "resources": [],
+    "systems": [],
 }
 HRSS = POLICE | {"code": "hrss", "matters": ["unemployment-registration"], "resources": ["hrss.social-insurance"]}
 LI_NA = {
@@ -49,7 +52,7 @@ LI_NA = {
     "mail": "canary-mail@example.org",
     "phone": "13900007777",
     "language": "zh",
-    "post": None,
+    "posts": [],
 }
 WEB = {"kind": "application", "name": "通办 Web", "redirect_uris": [RETURN, "https://portal.example.org/back"]}
 
@@ -108,6 +111,24 @@ class Identity:
     async def put(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
         """An operator puts something."""
         return await self.http.put(path, json=body, headers=self.operator() | headers)
+
+    async def officer(self, id_: str, place: str, *roles: Role, **days: str) -> None:
+        """An officer is there, without a password: hashes take their time."""
+        organisation, _, division = place.partition(".")
+        post = {"organisation": organisation, "division": division, "roles": list(roles), **days}
+        officer = Person(id=id_, login=id_, password_hash="", name=id_, posts=[Post.model_validate(post)])
+        officer.open(self.clock.now())
+        await self.desk.people.add(officer)
+
+    async def bearer(self, id_: str, wanted: str | None = None) -> dict[str, str]:
+        """The header of an officer who came with the post that was wanted, or with the first."""
+        person = await self.desk.people.get(id_)
+        post = person.post_for(wanted, self.clock.now())
+        assert post
+        place, session = (post.organisation, post.division), f"session-of-{id_}"
+        caller = Caller(id_, "officer", *place, "web", session, frozenset(post.roles))
+        token = access_token(self.desk, caller, Versions(1, user=person.token_version, session=1))
+        return {"Authorization": f"Bearer {token}"}
 
     async def form(self, http: httpx.AsyncClient | None = None, **asked: str) -> str:
         """The sealed request of a fresh sign-in page."""

@@ -11,7 +11,8 @@ from shared import logging as our_logging
 from shared.contracts.identity import AccountOpened, ContactPublished
 from tests.service.identity.conftest import LI_NA, PASSWORD, WEB, Identity
 
-OFFICER = LI_NA | {"login": "zhang.wei", "name": "张伟", "post": {"organisation": "police", "division": "210203"}}
+POST = {"organisation": "police", "division": "210203", "roles": ["clerk"]}
+OFFICER = LI_NA | {"login": "zhang.wei", "name": "张伟", "posts": [POST]}
 PROGRAM = {"kind": "department", "name": "police system", "secret": "a long secret of police", "organisation": "police"}
 
 
@@ -49,16 +50,12 @@ async def test_a_new_mail_address_is_a_new_row_and_a_new_password_is_not(city: I
     assert city.bus.said(ContactPublished)[-1]["language"] == "en"
 
 
-async def test_an_officer_s_token_says_department_and_division(city: Identity) -> None:
+async def test_an_officer_s_token_says_department_division_and_roles(city: Identity) -> None:
     assert (await city.put("/people/person-zhang-wei", OFFICER)).json()["kind"] == "officer"
     token = (await city.redeem(await city.code(login="zhang.wei"))).json()["access_token"]
     me = (await city.me(token)).json()
-    assert (me["id"], me["kind"], me["organisation"], me["division"]) == (
-        "person-zhang-wei",
-        "officer",
-        "police",
-        "210203",
-    )
+    said = (me["id"], me["kind"], me["organisation"], me["division"], me["roles"])
+    assert said == ("person-zhang-wei", "officer", "police", "210203", ["clerk"])
 
 
 async def test_a_department_s_program_has_a_token_of_its_department(city: Identity) -> None:
@@ -93,9 +90,16 @@ async def test_a_login_name_is_one_person_s(city: Identity) -> None:
         ("/people/person-x", LI_NA | {"login": "x1", "admin": True}, {"/admin"}),
         (
             "/people/person-x",
-            LI_NA | {"login": "x1", "post": {"organisation": "moon", "division": "99"}},
-            {"/post/organisation", "/post/division"},
+            LI_NA | {"login": "x1", "posts": [POST, POST | {"organisation": "moon", "division": "99"}, POST]},
+            {"/posts/1/organisation", "/posts/1/division", "/posts/2"},
         ),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"roles": ["king"]}]}, {"/posts/0/roles/0"}),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"roles": []}]}, {"/posts/0/roles"}),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"roles": ["head", "head"]}]}, {"/posts/0"}),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"until": "9999-12-31"}]}, {"/posts/0/until"}),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"until": 1}]}, {"/posts/0/until"}),
+        ("/people/person-x", LI_NA | {"posts": [POST | {"since": "2026-02-02", "until": "2026-02-01"}]}, {"/posts/0"}),
+        ("/people/person-x", LI_NA | {"post": POST}, {"/post"}),
         ("/people/operator", LI_NA, {"/id"}),
         ("/clients/person-x", PROGRAM, {""}),
         ("/clients/x1", PROGRAM | {"organisation": "moon"}, {"/organisation"}),

@@ -1,10 +1,17 @@
-"""Divisions and organisations."""
+"""Divisions, organisations and their duties."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.contracts.identity import DivisionPublished, OrganisationAdmitted, OrganisationPublished
+from shared.contracts.identity import (
+    DivisionPublished,
+    DutyAssigned,
+    DutyReleased,
+    OrganisationAdmitted,
+    OrganisationPublished,
+)
 from tests.service.identity.conftest import DIVISIONS, HRSS, POLICE, Identity
 
 
@@ -82,3 +89,70 @@ async def test_only_an_operator_writes(city: Identity) -> None:
         assert (await city.http.put(path, json=body)).status_code == 401
         refused = await city.http.put(path, json=body, headers={"Authorization": f"Bearer {token}"})
         assert refused.status_code == 403
+
+
+# -- the duty list ---------------------------------------------------------------------------------------
+
+
+async def duties(city: Identity, **asked: Any) -> list[tuple[str, str, str]]:
+    answer = await city.http.get("/duties", params=asked)
+    assert answer.status_code == 200, answer.text
+    return [(one["kind"], one["code"], one["owner"]) for one in answer.json()["items"]]
+
+
+async def test_anybody_reads_who_owns_which_matter_resource_or_system(city: Identity) -> None:
+    await city.put("/organisations/police", POLICE | {"systems": ["hrss.social-insurance"]})
+    permit, registration = ("matter", "residence-permit", "police"), ("matter", "unemployment-registration", "hrss")
+    resource, system = ("resource", "hrss.social-insurance", "hrss"), ("system", "hrss.social-insurance", "police")
+    assert await duties(city) == [permit, registration, resource, system]
+    assert await duties(city, kind="matter") == [permit, registration]
+    assert await duties(city, owner="hrss") == [registration, resource]
+    assert await duties(city, kind="matter", owner="hrss") == [registration]
+    assert await duties(city, code="hrss.social-insurance") == [resource, system]
+    assert await duties(city, code="hrss.social-insurance", kind="system") == [system]
+    assert await duties(city, kind="matter", code="nothing") == []
+    assert (await city.http.get("/duties", params={"kind": "wish"})).status_code == 422
+
+
+async def test_the_duty_list_comes_page_by_page(city: Identity) -> None:
+    whole = await duties(city)
+    asked: dict[str, str]
+    for asked in ({}, {"kind": "matter"}):
+        found: list[tuple[str, str, str]] = []
+        after: dict[str, str] = {}
+        while True:
+            answer = (await city.http.get("/duties", params={**asked, "limit": "1", **after})).json()
+            found += [(one["kind"], one["code"], one["owner"]) for one in answer["items"]]
+            if answer["next"] is None:
+                break
+            after = {"after": answer["next"]}
+        assert found == [one for one in whole if one[0] == asked.get("kind", one[0])]
+
+
+async def test_a_change_of_owner_is_told_by_both_in_the_write_that_makes_it(city: Identity) -> None:
+    before = len(city.bus.records)
+    await city.put("/organisations/police", POLICE | {"matters": []})
+    await city.put("/organisations/hrss", HRSS | {"matters": [*HRSS["matters"], "residence-permit"]})
+    await city.bus.settle()
+    told = [((r.key or b"").decode(), (dict(r.headers)["ce_type"] or b"").decode()) for r in city.bus.records[before:]]
+    assert told == [
+        ("organisation-police", OrganisationPublished.type),
+        ("organisation-police", DutyReleased.type),
+        ("organisation-hrss", OrganisationPublished.type),
+        ("organisation-hrss", DutyAssigned.type),
+    ]
+    assert city.bus.said(DutyReleased) == [{"kind": "matter", "code": "residence-permit", "organisation": "police"}]
+    assert city.bus.said(DutyAssigned)[-1] == {"kind": "matter", "code": "residence-permit", "organisation": "hrss"}
+    assert await duties(city, code="residence-permit") == [("matter", "residence-permit", "hrss")]
+
+
+async def test_a_duty_that_a_dead_process_had_claimed_is_free_again(city: Identity) -> None:
+    seals = ("matter", "seal-engraving")
+    assert await city.desk.duties.claim(("matter", "seal-engraving"), "police", city.clock.now())
+    wanted = HRSS | {"matters": [*HRSS["matters"], seals[1]]}
+    assert (await city.put("/organisations/police", POLICE)).status_code == 200
+    assert (await city.put("/organisations/hrss", wanted)).status_code == 422, "somebody may be just about to publish"
+    city.clock.forward(timedelta(minutes=1))
+    assert (await city.put("/organisations/police", POLICE)).status_code == 200
+    assert (await city.put("/organisations/hrss", wanted)).status_code == 200
+    assert await duties(city, code=seals[1]) == [(*seals, "hrss")]

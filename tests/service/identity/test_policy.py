@@ -5,22 +5,24 @@ from typing import Any
 import pytest
 
 from services.identity.tokens.issuing import Versions, access_token
-from shared.caller import Caller, Kind
+from shared.caller import Caller, Kind, Role
 from shared.web.authentication import policies
 from tests.service.identity.conftest import DIVISIONS, HRSS, LI_NA, POLICE, WEB, Identity
 
-CALLERS: dict[str, tuple[str, Kind, str | None] | None] = {
+Who = tuple[str, Kind, str | None, Role | None]
+CALLERS: dict[str, Who | None] = {
     "nobody": None,
-    "person": ("person-li-na", "person", None),
-    "other person": ("person-wang-wei", "person", None),
-    "police officer": ("person-zhang", "officer", "police"),
-    "hrss officer": ("person-chen", "officer", "hrss"),
-    "police system": ("police", "department", "police"),
-    "hrss system": ("hrss", "department", "hrss"),
-    "operator": ("operator", "operator", None),
+    "person": ("person-li-na", "person", None, None),
+    "other person": ("person-wang-wei", "person", None, None),
+    "police officer": ("person-zhang", "officer", "police", "clerk"),
+    "police head": ("person-zhao", "officer", "police", "head"),
+    "hrss head": ("person-chen", "officer", "hrss", "head"),
+    "police system": ("police", "department", "police", None),
+    "hrss system": ("hrss", "department", "hrss", None),
+    "operator": ("operator", "operator", None, None),
 }
 PUBLIC = None
-OPERATOR_ONLY = (401, 403, 403, 403, 403, 403, 403)
+OPERATOR_ONLY = (401, 403, 403, 403, 403, 403, 403, 403)
 
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.
 TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
@@ -34,14 +36,14 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/logout"): PUBLIC,
     ("POST", "/logout"): PUBLIC,
     ("POST", "/logout/confirmed"): PUBLIC,
-    ("GET", "/userinfo"): (401, *[403] * 7),
-    ("POST", "/userinfo"): (401, *[403] * 7),
-    ("POST", "/mandates"): (401, 422, 422, 422, 422, 403, 403, 403),
-    ("GET", "/me/consents"): (401, 200, 200, 200, 200, 403, 403, 403),
-    ("DELETE", "/me/consents/{client}"): (401, 404, 404, 404, 404, 403, 403, 403),
-    ("GET", "/me/mandates"): (401, 200, 200, 200, 200, 403, 403, 403),
-    ("POST", "/mandates/{mandate}/accept"): (401, 404, 404, 404, 404, 403, 403, 403),
-    ("DELETE", "/mandates/{mandate}"): (401, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/userinfo"): (401, *[403] * 8),
+    ("POST", "/userinfo"): (401, *[403] * 8),
+    ("POST", "/mandates"): (401, 422, 422, 422, 422, 422, 403, 403, 403),
+    ("GET", "/me/consents"): (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("DELETE", "/me/consents/{client}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/me/mandates"): (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("POST", "/mandates/{mandate}/accept"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("DELETE", "/mandates/{mandate}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
     ("PUT", "/people/{ward}/guardians/{guardian}"): (*OPERATOR_ONLY, 422),
     ("DELETE", "/people/{ward}/guardians/{guardian}"): (*OPERATOR_ONLY, 204),
     ("GET", "/keys"): (*OPERATOR_ONLY, 200),
@@ -49,14 +51,20 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("DELETE", "/keys/{kid}"): (*OPERATOR_ONLY, 404),
     ("GET", "/divisions"): PUBLIC,
     ("GET", "/organisations"): PUBLIC,
+    ("GET", "/duties"): PUBLIC,
     ("PUT", "/divisions/{code}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/organisations/{code}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),
+    ("GET", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
-    ("GET", "/me"): (401, 200, 404, 404, 404, 200, 200, 200),
-    ("GET", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
-    ("DELETE", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
-    ("DELETE", "/me/sessions/{session}"): (401, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/me"): (401, 200, 404, 200, 200, 200, 200, 200, 200),
+    ("GET", "/me/rights"): (401, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET", "/me/sessions"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
+    ("DELETE", "/me/sessions"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
+    ("DELETE", "/me/sessions/{session}"): (401, 404, 404, 404, 404, 404, 403, 403, 403),
+    ("GET", "/officers"): (401, 403, 403, 403, 200, 200, 403, 403, 200),
+    ("PUT", "/people/{id}/substitutions/{substitution}"): (401, 403, 403, 403, 200, 403, 403, 403, 200),
+    ("DELETE", "/people/{id}/substitutions/{substitution}"): (401, 403, 403, 403, 404, 404, 403, 403, 404),
     ("DELETE", "/people/{id}/sessions"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked/records"): (*OPERATOR_ONLY, 404),
@@ -71,6 +79,7 @@ ADDRESSES = {
     "/organisations/{code}": "/organisations/police",
     "/people/{id}": "/people/person-li-na",
     "/people/{id}/sessions": "/people/person-li-na/sessions",
+    "/people/{id}/substitutions/{substitution}": "/people/person-zhang/substitutions/substitution-1",
     "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
     "/me/consents/{client}": "/me/consents/web",
@@ -86,6 +95,14 @@ BODIES: dict[str, Any] = {
     "/divisions/{code}": DIVISIONS[0],
     "/organisations/{code}": POLICE,
     "/people/{id}": LI_NA,
+    "/people/{id}/substitutions/{substitution}": {
+        "organisation": "police",
+        "division": "2102",
+        "roles": ["head"],
+        "since": "2026-03-01",
+        "until": "2026-03-31",
+        "instead_of": "person-zhao",
+    },
     "/clients/{code}": WEB,
     "/mandates": {},
     "/people/{ward}/guardians/{guardian}": {},
@@ -101,20 +118,24 @@ async def peopled(identity: Identity) -> Identity:
         assert (await identity.put(f"/organisations/{organisation['code']}", organisation)).status_code == 200
     assert (await identity.put("/people/person-li-na", LI_NA)).status_code == 200
     assert (await identity.put("/clients/web", WEB)).status_code == 200
+    for id_, _, department, role in [who for who in CALLERS.values() if who and who[1] == "officer"]:
+        await identity.officer(id_, f"{department}.2102", role or "clerk")
     return identity
 
 
-def bearer(identity: Identity, who: tuple[str, Kind, str | None] | None) -> dict[str, str]:
+def bearer(identity: Identity, who: Who | None) -> dict[str, str]:
     if who is None:
         return {}
-    id_, kind, org = who
-    token = access_token(identity.desk, Caller(id_, kind, org, "2102" if org else None, "test"), Versions(1))
+    id_, kind, org, role = who
+    roles: frozenset[str] = frozenset([role] if role else [])
+    caller = Caller(id_, kind, org, "2102" if org else None, "test", None, roles)
+    token = access_token(identity.desk, caller, Versions(1))
     return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(TABLE), ids=str)
 async def test_the_policy_of_each_route(peopled: Identity, method: str, path: str) -> None:
-    body = {"json": BODIES[path]} if path in BODIES and method != "GET" else {}
+    body = {"json": BODIES[path]} if path in BODIES and method not in ("GET", "DELETE") else {}
     answers = []
     for who in CALLERS.values():
         answer = await peopled.http.request(

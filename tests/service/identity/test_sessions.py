@@ -16,7 +16,7 @@ from shared.contracts.identity import CANARY, RevocationPublished
 from tests.service.identity.conftest import ASKED, LI_NA, OPERATOR_SECRET, RETURN, WEB, Identity
 
 PORTAL = "https://portal.example.org/back"
-POST = {"organisation": "police", "division": "2102"}
+POST = {"organisation": "police", "division": "2102", "roles": ["clerk"]}
 
 
 async def token(city: Identity, **who: str) -> str:
@@ -233,7 +233,7 @@ async def test_signed_out_everywhere(city: Identity, by: str) -> None:
     ("changes", "ends"),
     [
         ({"password": "another-password"}, True),
-        ({"post": POST}, True),
+        ({"posts": [POST]}, True),
         ({}, False),
         ({"name": "canary-other"}, False),
         ({"mail": None, "language": "en"}, False),

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.intake.app import build_for_tests
 from services.intake.desk import Desk
 from services.intake.settings import IntakeSettings
+from shared.caller import Role
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.contracts.registry import Text
 from shared.contracts.sharing import AnswerDelivered, AnswerRefused
@@ -68,8 +69,8 @@ class IntakeTown:
     def li_na(self) -> dict[str, str]:
         return self.identity.bearer(LI_NA)
 
-    def officer(self, org: str = "police", division: str = "2102") -> dict[str, str]:
-        return self.identity.bearer(f"officer-{org}", "officer", org, division)
+    def officer(self, org: str = "police", division: str = "2102", role: Role = "clerk") -> dict[str, str]:
+        return self.identity.bearer(f"officer-{org}", "officer", org, division, role)
 
     def operator(self) -> dict[str, str]:
         return self.identity.bearer("operator", "operator")

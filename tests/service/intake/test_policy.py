@@ -15,33 +15,36 @@ CALLERS: dict[str, Who] = {
     "other person": lambda t: t.identity.bearer(WANG_WEI),
     "police officer": lambda t: t.officer("police"),
     "police officer elsewhere": lambda t: t.officer("police", "2103"),
+    "police head": lambda t: t.officer("police", role="head"),
+    "police data steward": lambda t: t.officer("police", role="steward"),
     "police system": lambda t: t.identity.bearer("police", "department", "police"),
     "hrss officer": lambda t: t.officer("hrss"),
     "hrss system": lambda t: t.identity.bearer("hrss", "department", "hrss"),
     "operator": IntakeTown.operator,
 }
 ORDER = tuple(CALLERS)
-OPEN, PUBLIC = 200, (200,) * 9
-OPS = (401, 403, 403, 403, 403, 403, 403, 403)
+OPEN, PUBLIC = 200, (200,) * 11
+OPS = (401, *(403,) * 9)
 
 # One row a route: the answer to each caller, in the order of CALLERS.
 TABLE: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/items"): PUBLIC,
     ("GET", "/items/{code}"): PUBLIC,
-    ("PUT", "/items/{code}"): (401, 403, 403, 200, 200, 200, 403, 403, 200),
+    ("PUT", "/items/{code}"): (401, 403, 403, 403, 403, 200, 403, 200, 403, 403, 200),
     ("GET", "/rules"): PUBLIC,
     ("PUT", "/rules"): (*OPS, 422),
     ("GET", "/calendar"): PUBLIC,
     ("PUT", "/calendar"): (*OPS, 422),
-    ("POST", "/files"): (401, 201, 201, 403, 403, 403, 403, 403, 403),
-    ("GET", "/files/{id}"): (401, 200, 404, 403, 403, 403, 403, 403, 403),
-    ("POST", "/cases"): (401, 422, 422, 403, 403, 403, 403, 403, 403),
-    ("GET", "/cases"): (401, 200, 200, 200, 200, 200, 200, 200, 422),
-    ("GET", "/cases/{case}"): (401, 200, 404, 200, 404, 200, 404, 404, 403),
-    ("GET", "/cases/{case}/timeline"): (401, 200, 404, 200, 404, 200, 404, 404, 200),
-    ("POST", "/cases/{case}/materials"): (401, 422, 404, 403, 403, 403, 403, 403, 403),
-    ("GET", "/cases/{case}/materials/{code}/file"): (401, 200, 404, 200, 404, 200, 404, 404, 403),
-    ("POST", "/cases/{case}/decision"): (401, 403, 403, 409, 404, 403, 404, 403, 403),
+    ("POST", "/files"): (401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("GET", "/files/{id}"): (401, 200, 404, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("POST", "/cases"): (401, 422, 422, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("GET", "/cases"): (401, 200, 200, 200, 200, 200, 403, 200, 200, 200, 422),
+    ("GET", "/cases/{case}"): (401, 200, 404, 200, 404, 200, 403, 200, 404, 404, 403),
+    ("GET", "/cases/{case}/timeline"): (401, 200, 404, 200, 404, 200, 403, 200, 404, 404, 200),
+    ("POST", "/cases/{case}/materials"): (401, 422, 404, 403, 403, 403, 403, 403, 403, 403, 403),
+    ("GET", "/cases/{case}/materials/{code}/file"): (401, 200, 404, 200, 404, 200, 403, 200, 404, 404, 403),
+    ("POST", "/cases/{case}/decision"): (401, 403, 403, 409, 404, 403, 403, 403, 404, 403, 403),
+    ("GET", "/me/rights"): (401, *(200,) * 10),
     ("GET", "/ops/parked"): (*OPS, 200),
     ("GET", "/ops/parked/records"): (*OPS, 404),
     ("POST", "/ops/parked/retry"): (*OPS, 404),

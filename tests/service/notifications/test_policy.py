@@ -21,6 +21,7 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/messages/{id}/retry"): (403, 403, 403, 403, 409),
     ("GET", "/templates"): (403, 403, 403, 403, 200),
     ("PUT", "/templates/{code}"): (403, 403, 403, 403, 200),
+    ("GET", "/me/rights"): (200, 200, 200, 200, 200),
     ("GET", "/ops/parked"): (403, 403, 403, 403, 200),
     ("GET", "/ops/parked/records"): (403, 403, 403, 403, 404),
     ("POST", "/ops/parked/retry"): (403, 403, 403, 403, 404),

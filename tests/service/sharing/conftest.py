@@ -93,7 +93,7 @@ class SharingTown:
         return self.identity.bearer(id_)
 
     def officer(self, org: str) -> dict[str, str]:
-        return self.identity.bearer(f"officer-{org}", "officer", org, "2102")
+        return self.identity.bearer(f"officer-{org}", "officer", org, "2102", "steward")
 
     def department(self, org: str) -> dict[str, str]:
         return self.identity.bearer(f"department-{org}", "department", org)

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.caller import Role
 from shared.testing import FakeIdentity
 from shared.web.authentication import Requires, RoutePolicy, policies
 from tests.service.sharing.conftest import INSURANCE, LI_NA, WANG_WEI, SharingTown, offer, terms
@@ -26,6 +27,7 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/grants/{grant}/revocation"): (403, 403, 403, 200, 404, 403, 200),
     ("GET", "/exchanges"): (403, 403, 200, 200, 200, 200, 200),
     ("GET", "/exchanges/{exchange}"): (200, 404, 200, 200, 404, 200, 200),
+    ("GET", "/me/rights"): (200, 200, 200, 200, 200, 200, 200),
     ("GET", "/ops/parked"): (403, 403, 403, 403, 403, 403, 200),
     ("GET", "/ops/parked/records"): (403, 403, 403, 403, 403, 403, 404),
     ("POST", "/ops/parked/retry"): (403, 403, 403, 403, 403, 403, 404),
@@ -33,6 +35,7 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/ops/replay"): (403, 403, 403, 403, 403, 403, 202),
     ("GET", "/ops/replay"): (403, 403, 403, 403, 403, 403, 404),
 }
+FOR_ALL = {("GET", "/resources"), ("GET", "/resources/{code}"), ("GET", "/me/rights")}
 BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/resources/{code}"): offer(),
     ("POST", "/grants"): terms(),
@@ -58,7 +61,7 @@ def bearer(town: SharingTown, who: str, identity: FakeIdentity | None = None) ->
             return signer.bearer("operator", "operator")
         case "police-system":
             return signer.bearer("department-police", "department", "police")
-    return signer.bearer(f"officer-{who}", "officer", who, "2102")
+    return signer.bearer(f"officer-{who}", "officer", who, "2102", "steward")
 
 
 async def call(town: SharingTown, route: tuple[str, str], headers: dict[str, str] | None) -> httpx.Response:
@@ -101,10 +104,18 @@ def _is_guarded(route: RoutePolicy) -> bool:
 
 
 async def test_an_officer_without_a_department_speaks_for_nobody(busy: SharingTown) -> None:
-    nobody = busy.identity.bearer("officer-x", "officer", None)
+    without = busy.identity.bearer("officer-x", "officer", None, None, "steward")
     for route in EXPECTED:
-        expected = 200 if route[1].startswith("/resources") and route[0] == "GET" else 403
-        assert (await call(busy, route, nobody)).status_code == expected
+        assert (await call(busy, route, without)).status_code == (200 if route in FOR_ALL else 403)
+
+
+@pytest.mark.parametrize("role", ["clerk", "head", None])
+async def test_an_officer_who_is_not_the_data_steward_sees_the_catalogue_only(
+    busy: SharingTown, role: Role | None
+) -> None:
+    other = busy.identity.bearer("officer-hrss", "officer", "hrss", "2102", *([role] if role else []))
+    for route in EXPECTED:
+        assert (await call(busy, route, other)).status_code == (200 if route in FOR_ALL else 403)
 
 
 async def test_an_operator_belongs_to_no_department(busy: SharingTown) -> None:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from deploy.city.files import FILES, City, CityError, read
+from deploy.city.files import FILES, City, read
+from deploy.city.reading import CityError
 from shared.contracts.intake import ItemPublished
 
 SAMPLE = Path(__file__).parents[3] / "deploy" / "city"
@@ -54,7 +55,9 @@ def test_the_tree_has_five_levels(city: City) -> None:
 
 def test_six_departments_have_officers(city: City) -> None:
     assert [row.code for row in city.departments] == ["police", "hrss", "housing", "market", "court", "procuratorate"]
-    assert all(row.officers for row in city.departments)
+    assert {post.organisation for officer in city.officers for post in officer.posts} == {
+        row.code for row in city.departments
+    }
     assert {client.organisation for client in city.clients} == {None, *(row.code for row in city.departments)}
 
 
@@ -149,11 +152,23 @@ def test_all_faults_of_all_files_are_named_at_once(folder: Path) -> None:
         ("divisions.yaml", '"21", level', "21, level", "divisions.yaml:5: /divisions/0/code:"),
         ("divisions.yaml", 'parent: "21"', 'parent: "22"', "/divisions/1/parent: there is no division 22"),
         ("departments.yaml", 'division: "2102"', 'division: "9"', "/departments/0/division: there is no division 9"),
+        ("officers.yaml", 'division: "2102"', 'division: "9"', "/officers/0/posts/0/division: there is no division 9"),
+        ("officers.yaml", "organisation: police", "organisation: x", "/officers/0/posts/0/organisation: there is no"),
+        ("officers.yaml", "roles: [clerk]", "roles: [king]", "officers.yaml:17: /officers/1/posts/0/roles/0: Input"),
         (
-            "departments.yaml",
-            'demo, name: 张敏, division: "2102"',
-            'demo, name: 张敏, division: "9"',
-            "/departments/0/officers/0/division: there is no division 9",
+            "officers.yaml",
+            'division: "210202"',
+            'division: "210204"',
+            "/officers/1/posts/1: police.210204 is there twice",
+        ),
+        ("officers.yaml", "id: person-liu-yang", "id: person-li-na", "/people/0/id: person-li-na is there twice"),
+        ("officers.yaml", "login: liu.yang", "login: zhang.min", "/officers/1/login: zhang.min is there twice"),
+        ("officers.yaml", "    password: liu-yang-demo\n", "", "/officers/1: has no password"),
+        (
+            "divisions.yaml",
+            '{code: "2102", level: 2',
+            '{code: "2102", level: 3',
+            "/divisions/1/code: a code of level 3",
         ),
         (
             "departments.yaml",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, Post
+from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
 from services.identity.accounts.passwords import Passwords
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -77,14 +77,6 @@ def wish(**changes: object) -> PersonWish:
 
 def li_na() -> Person:
     return Person(id="person-li-na", login="li.na", password_hash="h", name="李娜", mail="li@example.org")
-
-
-def test_a_post_makes_an_officer() -> None:
-    assert li_na().kind == "person"
-    person = li_na()
-    person.revise(wish(post=Post(organisation="police", division="2102")), "h", NOW)
-    assert person.kind == "officer"
-    assert [entry["topic"] for entry in person.recorded] == ["identity.revocations"]
 
 
 def test_contact_data_is_told_on_the_contacts_topic_only() -> None:

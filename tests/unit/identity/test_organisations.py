@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.identity.organisations.domain import Division, Organisation, division_faults
+from services.identity.organisations.domain import Division, Organisation
 from shared.contracts import Text
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
+from shared.divisions import division_faults
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NAME = Text(zh="某地", en="Somewhere")
@@ -65,9 +66,23 @@ def test_an_organisation_is_admitted_once() -> None:
     police = OrganisationPublished(code="police", name=NAME, division="2102", matters=["a-matter"], resources=[])
     organisation = Organisation(id="organisation-police", row=police)
     organisation.open(NOW)
-    organisation.revise(police.model_copy(update={"matters": []}), NOW)
-    assert [entry["type"].split(".")[2] for entry in organisation.recorded] == [
-        "organisation-admitted",
-        "organisation-published",
-        "organisation-published",
+    organisation.revise(police.model_copy(update={"name": Text(zh="公安", en="Police")}), NOW)
+    told = [entry["type"].split(".")[2] for entry in organisation.recorded]
+    assert told == ["organisation-admitted", "organisation-published", "duty-assigned", "organisation-published"]
+
+
+def test_each_duty_that_comes_or_goes_is_told() -> None:
+    police = OrganisationPublished(
+        code="police", name=NAME, division="2102", matters=["permits", "seals"], resources=["people"], systems=["gate"]
+    )
+    organisation = Organisation(id="organisation-police", row=police)
+    organisation.open(NOW)
+    organisation.take_recorded()
+    organisation.revise(police.model_copy(update={"matters": ["seals"], "systems": ["gate", "seals"]}), NOW)
+    duties = [
+        (entry["type"].split(".")[2], entry["data"]) for entry in organisation.recorded if "duty" in entry["type"]
+    ]
+    assert duties == [
+        ("duty-released", {"kind": "matter", "code": "permits", "organisation": "police"}),
+        ("duty-assigned", {"kind": "system", "code": "seals", "organisation": "police"}),
     ]

@@ -17,6 +17,7 @@ from shared import telemetry
 from shared.caller import Caller
 from shared.contracts.identity import KeyPublished
 from shared.errors import Conflict, Fault, IdempotencyKeyReused, Invalid
+from shared.policy import OPERATOR, PERSON, Act
 from shared.revocations import Revocations
 from shared.store import Contention, Unavailable
 from shared.testing.clock import FakeClock
@@ -87,11 +88,13 @@ class Crowd:
 
 
 router = APIRouter(prefix="/things", tags=["things"])
-People = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person"))]
+People = Annotated[Caller, Depends(requires(Act("things.see", "查看", "see things", PERSON)))]
 anybody = [Depends(public("a test"))]
 
 
-Operators = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "operator", within=PRIVILEGED_SECONDS))]
+Operators = Annotated[
+    Caller, Depends(requires(Act("things.keep", "维护", "keep things", OPERATOR), within=PRIVILEGED_SECONDS))
+]
 
 
 @router.get("/mine")

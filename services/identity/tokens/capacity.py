@@ -1,0 +1,27 @@
+"""As what a person acts: in their own name, at one of their posts, or for somebody else by a mandate."""
+
+from services.identity.accounts.domain import Person
+from services.identity.desk import Desk
+from services.identity.mandates import commands as mandates
+from services.identity.mandates.commands import Acting
+from services.identity.oauth import AccessDenied
+from services.identity.posts.domain import Held, PostNotHeld
+
+ONESELF = "self"
+MANDATE_PREFIX = "mandate-"
+Capacity = Acting | Held | None
+
+
+async def capacity(desk: Desk, person: Person, wanted: str | None) -> Capacity:
+    """`wanted`: `self`, a post's id (`<organisation>.<division>`), or a mandate's. Nothing wanted: the first post, or
+    `None`, which is one's own name. Raises `AccessDenied` for what the person may not act as now."""
+    if wanted == ONESELF:
+        return None
+    if wanted is not None and wanted.startswith(MANDATE_PREFIX):
+        if (acting := await mandates.acting(desk, person.id, wanted)) is None:
+            raise AccessDenied("The person may not act by this mandate")
+        return acting
+    try:
+        return person.post_for(wanted, desk.clock.now())
+    except PostNotHeld:
+        raise AccessDenied("The person does not hold this post") from None

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.contracts import Text
-from shared.contracts.identity import DivisionPublished
+from shared.contracts.identity import PURPOSES, DivisionPublished
 from shared.contracts.intake import ItemPublished
 from shared.contracts.sharing import ResourcePublished
 
@@ -293,6 +293,7 @@ def _limit_faults(n: int, item: ItemPublished) -> Iterator[tuple[Place, str]]:
 
 def _grant_faults(city: City) -> Iterator[tuple[Place, str]]:
     items = {item.code: item.department for item in city.items}
+    items |= dict.fromkeys(PURPOSES, "identity")
     for n, grant in enumerate(city.grants):
         yield from _field_faults(city, ("grants", n), grant.resource, grant.fields)
         if items.get(grant.purpose) != grant.consumer:

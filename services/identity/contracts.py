@@ -1,6 +1,6 @@
 """What identity publishes and reads."""
 
-from shared.contracts import EventModel, identity
+from shared.contracts import EventModel, identity, sharing
 
 PUBLISHES: tuple[type[EventModel], ...] = (
     identity.DivisionPublished,
@@ -10,6 +10,14 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationAdmitted,
     identity.AccountOpened,
+    identity.PersonProven,
+    identity.ProofWished,
+    identity.CodeIssued,
+    identity.CompanyRegistered,
 )
 
-READS: tuple[type[EventModel], ...] = (identity.RevocationPublished,)
+READS: tuple[type[EventModel], ...] = (
+    identity.RevocationPublished,
+    sharing.AnswerDelivered,
+    sharing.AnswerRefused,
+)

@@ -4,7 +4,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity import contracts
+from services.identity import contracts, handlers
 from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
@@ -12,14 +12,26 @@ from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
+from services.identity.companies import api as companies_api
+from services.identity.companies import commands as companies
+from services.identity.companies.domain import Claim, Company
+from services.identity.companies.store import CLAIM_INDEXES, COMPANY_INDEXES
 from services.identity.desk import Desk
 from services.identity.keys import api as keys_api
 from services.identity.keys.commands import ensure_key
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.lookup import Lookup
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.proofs import api as proofs_api
+from services.identity.proofs.verifiers import CodeVerifier, of_city
+from services.identity.registrations import api as registrations_api
+from services.identity.registrations import commands as registrations
+from services.identity.registrations import pages as registration_pages
+from services.identity.registrations.domain import Registration
+from services.identity.registrations.store import TRIES_INDEXES, Tries
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
@@ -38,6 +50,7 @@ from shared.store.mongo import MongoDatabase
 from shared.web.service import service_app
 
 VERSION = "0.1.0"
+TO_IDENTITY = "sharing.to.identity"
 
 
 def build_app(settings: IdentitySettings) -> FastAPI:
@@ -57,6 +70,8 @@ def _wire(
     settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None
 ) -> tuple[FastAPI, Runtime, Desk]:
     runtime = Runtime(settings, database, clock, outlet=outlet)
+    lookup = Lookup(settings.lookup_key.get_secret_value())
+    codes = CodeVerifier(lookup)
     desk = Desk(
         issuer=settings.issuer,
         clock=clock,
@@ -72,14 +87,25 @@ def _wire(
         sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
         canaries=runtime.repository("canaries", Canary),
         throttle=Throttle(),
+        lookup=lookup,
+        verifiers=of_city(codes),
+        code_verifier=codes,
+        registrations=runtime.repository("registrations", Registration),
+        tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
+        companies=runtime.repository("companies", Company, *COMPANY_INDEXES),
+        claims=runtime.repository("claims", Claim, *CLAIM_INDEXES),
     )
+    runtime.read(lambda: [TO_IDENTITY], handlers.table(desk))
     runtime.wake(desk.grants, partial(forget_grant, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
+    runtime.wake(desk.registrations, partial(registrations.tend, desk))
+    runtime.wake(desk.claims, partial(companies.tend, desk))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
         organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
-        signin_pages.router,
+        signin_pages.router, proofs_api.router, registrations_api.router, registration_pages.router,
+        companies_api.router,
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
+from services.identity.companies.domain import Claim, Company
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.lookup import Lookup
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.proofs.domain import Verifiers
+from services.identity.proofs.verifiers import CodeVerifier
+from services.identity.registrations.domain import Registration
+from services.identity.registrations.store import Tries
 from services.identity.sessions.domain import Session
 from services.identity.signin.domain import Grant
 from services.identity.signin.throttle import Throttle
@@ -34,3 +40,10 @@ class Desk:
     sessions: Repository[Session]
     canaries: Repository[Canary]
     throttle: Throttle
+    lookup: Lookup
+    verifiers: Verifiers
+    code_verifier: CodeVerifier
+    registrations: Repository[Registration]
+    tries: Tries
+    companies: Repository[Company]
+    claims: Repository[Claim]

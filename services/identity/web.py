@@ -16,5 +16,11 @@ async def _desk(request: Request) -> Desk:
     return desk
 
 
+async def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 TheDesk = Annotated[Desk, Depends(_desk)]
+Address = Annotated[str, Depends(_address)]
+"""Where a request comes from."""
 Operator = Annotated[Caller, Depends(requires(policy.may_administer, within=PRIVILEGED_SECONDS))]

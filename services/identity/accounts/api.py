@@ -33,6 +33,8 @@ class Me(Account):
     mail: str | None = None
     phone: str | None = None
     language: Literal["zh", "en"] | None = None
+    ial: int | None = None
+    """How sure it is who they are: 1 to 3 (NIST SP 800-63A)."""
 
 
 @router.put("/people/{id}", summary="Keep a person's account; the same one again changes nothing")
@@ -75,4 +77,4 @@ async def me(caller: Annotated[Caller, Depends(requires(policy.may_see_oneself))
     if caller.kind in ("department", "operator"):
         return mine
     person = await desk.people.get(caller.id)
-    return mine.model_copy(update=person.model_dump(include={"name", "mail", "phone", "language"}))
+    return mine.model_copy(update=person.model_dump(include={"name", "mail", "phone", "language", "ial"}))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.identity.revocable import Revocable
-from shared.contracts.identity import AccountOpened, ContactPublished
+from shared.contracts.identity import AccountOpened, ContactPublished, PersonProven
 
 PERSON_PATTERN = r"^person-[a-z0-9]+(-[a-z0-9]+)*$"
 CLIENT_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
@@ -67,7 +67,11 @@ class ClientWish(_Wish):
 
 
 class Person(Revocable):
-    """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else."""
+    """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else.
+
+    `ial`: how sure it is who they are (NIST SP 800-63A), which is apart from how surely they signed in: 1 an operator
+    said so, 2 proven online, 3 in person. `number`: the keyed digest of the ID number, once that was proven.
+    """
 
     login: str
     password_hash: str
@@ -76,6 +80,8 @@ class Person(Revocable):
     phone: str | None = None
     language: Literal["zh", "en"] = "zh"
     post: Post | None = None
+    ial: int = Field(default=1, ge=1, le=3)
+    number: str | None = None
 
     @property
     def kind(self) -> Literal["person", "officer"]:
@@ -98,6 +104,12 @@ class Person(Revocable):
         self.name, self.mail, self.phone, self.language = wish.name, wish.mail, wish.phone, wish.language
         if self._contact() != before:
             self.record(self._contact(), now)
+
+    def prove(self, number: str, proven: PersonProven, now: datetime) -> None:
+        """Who they are was proven. It takes nothing from anybody, and less than what is known changes nothing."""
+        if (self.number, self.ial) != (number, max(self.ial, proven.ial)):
+            self.number, self.ial = number, max(self.ial, proven.ial)
+            self.record(proven, now)
 
     def sign_out(self, now: datetime) -> None:
         """End all sessions and tokens."""

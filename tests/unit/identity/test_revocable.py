@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, Post
 from services.identity.revocable import Revocable
 from services.identity.sessions.domain import LIFE, Session
-from shared.contracts.identity import RevocationPublished
+from shared.contracts.identity import PersonProven, RevocationPublished
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BACK = "https://portal.example.org/back"
@@ -35,6 +35,7 @@ class Given:
 
     claims: Mapping[str, Any]
     addresses: frozenset[str]
+    ial: int
     session: str | None
     scopes: Mapping[str, int]
 
@@ -94,7 +95,9 @@ class Town:
             session = live[n % len(live)]
             scopes["user:person-li-na"] = self.person.token_version
             scopes[f"session:{session}"] = self.sessions[session].token_version
-        self.given.append(Given(self.facts(session), frozenset(self.client.redirect_uris), session, scopes))
+        self.given.append(
+            Given(self.facts(session), frozenset(self.client.redirect_uris), self.person.ial, session, scopes)
+        )
 
     def revise_person(self, n: int) -> None:
         post, hash_ = POSTS[n % 3], "ab"[n // 3 % 2]
@@ -107,6 +110,11 @@ class Town:
     def end(self, n: int) -> None:
         if self.sessions:
             self.sessions[f"session-{n % len(self.sessions)}"].end(self.now)
+
+    def prove(self, n: int) -> None:
+        """Who the person is was proven, better or worse than before: it takes nothing from anybody."""
+        told = {"account": self.person.id, "ial": n % 3 + 1, "proofs": ["document"], "registration": "registration-a"}
+        self.person.prove("digest", PersonProven.model_validate(told), self.now)
 
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
@@ -125,6 +133,7 @@ ACTS: tuple[Callable[[Town, int], None], ...] = (
     Town.revise_person,
     Town.revise_client,
     Town.end,
+    Town.prove,
     Town.sign_out,
     Town.sleep,
 )
@@ -141,4 +150,5 @@ def test_no_token_outlives_what_it_says(acts: list[tuple[Callable[[Town, int], N
                 continue
             assert token.claims == town.facts(token.session)
             assert token.addresses <= set(town.client.redirect_uris)
+            assert token.ial <= town.person.ial, "at least so sure it still is"
             assert token.session is None or town.is_live(token.session)

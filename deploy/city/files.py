@@ -10,6 +10,7 @@ from pydantic import Field
 from deploy.city.reading import CityError, Place, Source
 from deploy.city.rows import Organisation, Person, Row, contradictions, doubles
 from shared.contracts import Text
+from shared.contracts.identity import PURPOSES
 from shared.contracts.intake import ItemPublished
 from shared.contracts.sharing import ResourcePublished
 
@@ -162,6 +163,7 @@ def _limit_faults(n: int, item: ItemPublished) -> Iterator[tuple[Place, str]]:
 
 def _grant_faults(city: City) -> Iterator[tuple[Place, str]]:
     items = {item.code: item.department for item in city.items}
+    items |= dict.fromkeys(PURPOSES, "identity")
     for n, grant in enumerate(city.grants):
         yield from _field_faults(city, ("grants", n), grant.resource, grant.fields)
         if items.get(grant.purpose) != grant.consumer:

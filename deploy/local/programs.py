@@ -63,6 +63,7 @@ def service_environment(platform: Platform, service: str) -> dict[str, str]:
     own = {
         "identity": {
             "TONGBAN_KEY_PASSPHRASE": secrets["key-passphrase"],
+            "TONGBAN_LOOKUP_KEY": secrets["lookup-key"],
             "TONGBAN_OPERATOR_SECRET": secrets["operator"],
         },
         "intake": {"TONGBAN_FILES_URL": (settings.state / "files").as_uri()},

@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity import contracts, policy
+from services.identity import contracts, handlers, policy
 from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
@@ -13,6 +13,10 @@ from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
+from services.identity.companies import api as companies_api
+from services.identity.companies import commands as companies
+from services.identity.companies.domain import Claim, Company
+from services.identity.companies.store import CLAIM_INDEXES, COMPANY_INDEXES
 from services.identity.consents import api as consents_api
 from services.identity.consents.domain import Consent
 from services.identity.consents.store import INDEXES as CONSENT_INDEXES
@@ -21,6 +25,7 @@ from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.lookup import Lookup
 from services.identity.mandates import api as mandates_api
 from services.identity.mandates import commands as mandates
 from services.identity.mandates.domain import Mandate
@@ -31,6 +36,13 @@ from services.identity.organisations.store import DUTY_INDEXES, Duties
 from services.identity.posts import api as posts_api
 from services.identity.posts.commands import explained
 from services.identity.posts.store import OFFICERS
+from services.identity.proofs import api as proofs_api
+from services.identity.proofs.verifiers import CodeVerifier, of_city
+from services.identity.registrations import api as registrations_api
+from services.identity.registrations import commands as registrations
+from services.identity.registrations import pages as registration_pages
+from services.identity.registrations.domain import Registration
+from services.identity.registrations.store import TRIES_INDEXES, Tries
 from services.identity.sessions import api as sessions_api
 from services.identity.sessions import commands as sessions
 from services.identity.sessions import pages as sessions_pages
@@ -52,6 +64,7 @@ from shared.store.mongo import MongoDatabase
 from shared.web.service import service_app
 
 VERSION = "0.1.0"
+TO_IDENTITY = "sharing.to.identity"
 
 
 def build_app(settings: IdentitySettings) -> FastAPI:
@@ -72,6 +85,8 @@ def _wire(
 ) -> tuple[FastAPI, Runtime, Desk]:
     runtime, teller = Runtime(settings, database, clock, outlet=outlet), Teller()
     runtime.at_stop(teller.close)
+    lookup = Lookup(settings.lookup_key.get_secret_value())
+    codes = CodeVerifier(lookup)
     desk = Desk(
         issuer=settings.issuer,
         clock=clock,
@@ -92,7 +107,15 @@ def _wire(
         mandates=runtime.repository("mandates", Mandate, *MANDATE_INDEXES),
         throttle=Throttle(),
         tell=teller,
+        lookup=lookup,
+        verifiers=of_city(codes),
+        code_verifier=codes,
+        registrations=runtime.repository("registrations", Registration),
+        tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
+        companies=runtime.repository("companies", Company, *COMPANY_INDEXES),
+        claims=runtime.repository("claims", Claim, *CLAIM_INDEXES),
     )
+    runtime.read(lambda: [TO_IDENTITY], handlers.table(desk))
     runtime.wake(desk.people)
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
@@ -101,6 +124,8 @@ def _wire(
     runtime.wake(desk.keys, partial(keys.tend, desk))
     runtime.wake(desk.mandates, partial(mandates.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
+    runtime.wake(desk.registrations, partial(registrations.tend, desk))
+    runtime.wake(desk.claims, partial(companies.tend, desk))
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
     runtime.beside(partial(_reload_keys, desk, changed))
@@ -108,6 +133,7 @@ def _wire(
     routers = (
         organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, sessions_pages.router,
         keys_api.router, tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
+        proofs_api.router, registrations_api.router, registration_pages.router, companies_api.router,
     )  # fmt: skip
     said, heard = contracts.PUBLISHES, contracts.READS
     what_callers_are = partial(explained, desk)

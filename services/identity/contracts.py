@@ -1,6 +1,6 @@
 """What identity publishes and reads."""
 
-from shared.contracts import EventModel, identity
+from shared.contracts import EventModel, identity, sharing
 
 PUBLISHES: tuple[type[EventModel], ...] = (
     identity.DivisionPublished,
@@ -17,6 +17,15 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.DutyReleased,
     identity.SubstitutionArranged,
     identity.SubstitutionEnded,
+    identity.PersonProven,
+    identity.ProofWished,
+    identity.CodeIssued,
+    identity.CompanyRegistered,
 )
 
-READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished)
+READS: tuple[type[EventModel], ...] = (
+    identity.RevocationPublished,
+    identity.KeyPublished,
+    sharing.AnswerDelivered,
+    sharing.AnswerRefused,
+)

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
+from services.identity.companies.domain import Claim, Company
 from services.identity.consents.domain import Consent
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
+from services.identity.lookup import Lookup
 from services.identity.mandates.domain import Mandate
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.proofs.domain import Verifiers
+from services.identity.proofs.verifiers import CodeVerifier
+from services.identity.registrations.domain import Registration
+from services.identity.registrations.store import Tries
 from services.identity.sessions.domain import Session
 from services.identity.signin.throttle import Throttle
 from services.identity.tokens.domain import Assertion, Code, Family
@@ -43,3 +49,10 @@ class Desk:
     tell: Callable[[str, str], Awaitable[bool]]
     """Post a logout token to an address of an application; whether that is done."""
     throttle: Throttle
+    lookup: Lookup
+    verifiers: Verifiers
+    code_verifier: CodeVerifier
+    registrations: Repository[Registration]
+    tries: Tries
+    companies: Repository[Company]
+    claims: Repository[Claim]

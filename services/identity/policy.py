@@ -18,6 +18,15 @@ signs_in = Act(
     "see and end one's own sessions; programs have none",
     PERSON | officer(),
 )
+# At a window an officer sees person and document together, and answers for it by name.
+may_register_people = Act(
+    "people.register",
+    "在窗口为到场的人办理实名登记",
+    "register people who are there in person",
+    officer("clerk", "head"),
+)
+# An account with a post is an officer's, who may do no business (公务员法 Art. 59).
+may_represent = Act("companies.represent", "代表企业", "represent companies", PERSON)
 may_be_told_of = Act("userinfo.read", "告知应用登录者是谁", "tell an application who has signed in", PERSON | officer())
 may_keep_mandates = Act(
     "mandates.keep", "委托他人代办、接受或结束委托", "let others act for oneself, agree to act for them, end it",
@@ -30,7 +39,7 @@ may_see_oneself = Act("account.own", "查看自己的账户", "see one's own acc
 
 ACTS = (
     may_administer, may_keep_substitutes, signs_in, may_be_told_of, may_keep_mandates, may_keep_consents,
-    may_see_oneself,
+    may_register_people, may_represent, may_see_oneself,
 )  # fmt: skip
 
 

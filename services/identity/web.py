@@ -17,6 +17,12 @@ async def _desk(request: Request) -> Desk:
     return desk
 
 
+async def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 TheDesk = Annotated[Desk, Depends(_desk)]
 PersonPath = Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)]
+Address = Annotated[str, Depends(_address)]
+"""Where a request comes from."""
 Operator = Annotated[Caller, Depends(requires(policy.may_administer, within=PRIVILEGED_SECONDS))]

@@ -12,6 +12,7 @@ READS: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationPublished,
     identity.ContactPublished,
+    identity.CodeIssued,
     intake.ItemPublished,
     intake.CaseAccepted,
     intake.SupplementRequested,

@@ -14,7 +14,7 @@ from services.sharing.resources import api as resources_api
 from services.sharing.resources.domain import Resource
 from services.sharing.settings import SharingSettings
 from shared.clock import Clock, SystemClock
-from shared.contracts.identity import KeyPublished, OrganisationPublished
+from shared.contracts.identity import KeyPublished, OrganisationPublished, ProofWished
 from shared.contracts.intake import EVENTS, ItemPublished
 from shared.messaging.relay import Outlet
 from shared.rejection import Rejection
@@ -56,7 +56,8 @@ def _wire(
     )
     runtime.wake(desk.grants)
     runtime.wake(desk.exchanges)
-    runtime.read(lambda: [EVENTS, *(f"{code}.out" for code in organisations)], handlers.table(desk))
+    topics = (EVENTS, ProofWished.topic)
+    runtime.read(lambda: [*topics, *(f"{code}.out" for code in organisations)], handlers.table(desk))
     routers = (resources_api.router, grants_api.router, exchanges_api.router)
     app = service_app(runtime, keys, VERSION, contracts.PUBLISHES, contracts.READS, routers, policy.ACTS)
     app.state.desk = desk

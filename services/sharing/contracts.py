@@ -22,6 +22,7 @@ READS: tuple[type[EventModel], ...] = (
     identity.KeyPublished,
     identity.RevocationPublished,
     identity.OrganisationPublished,
+    identity.ProofWished,
     intake.ItemPublished,
     intake.MaterialWished,
     department.QuestionAnswered,

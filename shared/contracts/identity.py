@@ -1,4 +1,5 @@
-"""What identity says: who there is, who owns which duty, with which keys tokens are signed."""
+"""What identity says: who there is, who owns which duty, with which keys tokens are signed; and what it wishes to know
+of people who want to prove who they are."""
 
 from datetime import date
 from typing import Literal
@@ -6,6 +7,10 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from shared.contracts.registry import EventModel, Text, published
+
+REAL_NAME, COMPANY = "real-name-registration", "company-registration"
+PURPOSES = frozenset({REAL_NAME, COMPANY})
+"""What identity itself asks departments for. Others name a service item as their purpose."""
 
 
 @published("tongban.identity.division-published.v1", on="identity.organisations", table=True)
@@ -180,3 +185,61 @@ class SubstitutionEnded(EventModel):
     substitution: str
     account: str
     reason: Literal["over", "withdrawn", "left"]
+
+
+@published("tongban.identity.person-proven.v1", on="identity.events")
+class PersonProven(EventModel):
+    """Who somebody is was proven, at an identity assurance level (NIST SP 800-63A): 2 online, 3 in person at a window.
+
+    `proofs`: the kinds that were confirmed; `clerk` and `organisation`: who looked at the document, at a window.
+    """
+
+    account: str
+    ial: int = Field(ge=1, le=3)
+    proofs: list[str] = Field(min_length=1)
+    registration: str
+    clerk: str | None = None
+    organisation: str | None = None
+
+
+@published("tongban.identity.proof-wished.v1", on="identity.to.sharing", personal=True)
+class ProofWished(EventModel):
+    """Identity wishes to hear from the owner of a register whether what somebody says is so: a yes or a no.
+
+    `about`: a registration, or a claim to a company; `given`: what the resource compares, by field.
+    """
+
+    about: str
+    proof: str
+    resource: str
+    fields: list[str] = Field(min_length=1)
+    purpose: str
+    subject: str
+    given: dict[str, str] = Field(min_length=1)
+
+
+@published("tongban.identity.code-issued.v1", on="identity.to.notifications", personal=True)
+class CodeIssued(EventModel):
+    """A one-time code, to be sent at once to somebody who has no account yet; after `until` it is worth nothing.
+
+    It carries no name: nobody knows yet whose the address is.
+    """
+
+    about: str
+    person: str
+    mail: str
+    language: Literal["zh", "en"]
+    code: str
+    until: AwareDatetime
+
+
+@published("tongban.identity.company-registered.v1", on="identity.events")
+class CompanyRegistered(EventModel):
+    """A company is known by its unified social credit code; `representative` is its legal representative's account.
+
+    Said again where the name or the representative is another one: the one before represents it no more.
+    """
+
+    code: str
+    name: str
+    representative: str

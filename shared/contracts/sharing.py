@@ -41,7 +41,8 @@ class ResourcePublished(EventModel):
     """A data resource in the catalogue (政务信息资源目录). Classes: 无条件共享, 有条件共享, 不予共享.
 
     `condition`: of a conditional resource. `refusal_basis`: the law that forbids sharing, of class `none`
-    (政务数据共享条例). `answer_within`: seconds the owner's system has for an answer.
+    (政务数据共享条例). `answer_within`: seconds the owner's system has for an answer. `compares`: what must be given to
+    ask, where the resource tells no data but only whether they are so: all its fields are true or false.
     """
 
     code: str
@@ -53,6 +54,7 @@ class ResourcePublished(EventModel):
     fields: list[DataField] = Field(min_length=1)
     update_cycle: str
     answer_within: float = Field(gt=0)
+    compares: list[DataField] = Field(default_factory=list)
 
 
 @published("tongban.sharing.grant-requested.v1", on=EVENTS)
@@ -108,7 +110,7 @@ class GrantExpired(EventModel):
 
 @published("tongban.sharing.exchange-asked.v1", on=EVENTS)
 class ExchangeAsked(EventModel):
-    """A question went to the owner under a grant."""
+    """A question went to the owner under a grant. `case`: of intake, or whatever else the consumer wished it for."""
 
     exchange: str
     case: str
@@ -156,7 +158,10 @@ class StatementRejected(EventModel):
 
 @published("tongban.sharing.question-asked.v1", on=TO_MEMBER, personal=True)
 class QuestionAsked(EventModel):
-    """A question to the owner of a resource about one subject, to be answered by `answer_by`."""
+    """A question to the owner of a resource about one subject, to be answered by `answer_by`.
+
+    `given`: where the resource compares, what it is to compare; else empty.
+    """
 
     exchange: str
     resource: str
@@ -166,6 +171,7 @@ class QuestionAsked(EventModel):
     consumer: str
     basis: str
     answer_by: datetime
+    given: dict[str, str] = Field(default_factory=dict)
 
 
 @published("tongban.sharing.answer-delivered.v1", on=TO_MEMBER, personal=True)

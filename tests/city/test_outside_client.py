@@ -36,7 +36,7 @@ def client(city: RunningCity) -> Client:
     }
 
 
-def reader(client: Client, group: str = "market.work") -> Consumer:
+def reader(client: Client, group: str = "market.look") -> Consumer:
     return Consumer(client | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False})
 
 

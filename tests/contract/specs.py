@@ -29,6 +29,7 @@ _SETTINGS = {
     "smtp_port": 1025,
     "mail_from": "tongban@example.org",
     "key_passphrase": "not used for specs",
+    "lookup_key": "not used for specs, and long enough",
     "operator_secret": "not used for specs",
 }
 

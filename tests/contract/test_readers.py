@@ -9,7 +9,7 @@ import pytest
 from shared.contracts import EventModel, registered
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "samples"
-FREE = {"form", "data"}
+FREE = {"form", "data", "given"}
 """Fields whose content is not ours to shape."""
 
 

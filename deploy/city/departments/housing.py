@@ -1,4 +1,4 @@
-"""Housing (住房和城乡建设局): answers which tenancy is registered for a person, from its old data.
+"""Housing (住房和城乡建设局): answers which tenancy a person has, and whether a housing fund account is the person's.
 
 All it takes to join the network. A question is done when its answer is on the topic; an answer sent twice carries the
 same ce_id and counts once; one that cannot be sent ends the program, which starts again with the same question.
@@ -20,8 +20,9 @@ answers = Producer(kafka | {"on_delivery": lambda error, _: error and exit(str(e
 questions.subscribe(["sharing.to.housing"])
 for question in iter(questions.poll, None):
     if ("ce_type", b"tongban.sharing.question-asked.v1") in (question.headers() or []):
-        asked = json.loads(question.value() or "{}")
-        row = legacy.execute("SELECT record FROM tenancies WHERE person = ?", [asked["subject"]]).fetchone()
+        asked = {"given": {}} | json.loads(question.value() or "{}")
+        query = legacy.execute("SELECT query FROM interfaces WHERE resource = :resource", asked).fetchone()
+        row = query and legacy.execute(query[0], asked | asked["given"]).fetchone()
         answer = {"exchange": asked["exchange"], "found": bool(row), "data": json.loads(row[0]) if row else {}}
         about = {"ce_specversion": "1.0", "ce_id": f"housing:{asked['exchange']}", "ce_subject": asked["exchange"]}
         about |= {"ce_type": "tongban.department.question-answered.v1", "ce_source": "/dalian/housing"}

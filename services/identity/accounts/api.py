@@ -39,6 +39,8 @@ class Me(Account):
     mail: str | None = None
     phone: str | None = None
     language: Literal["zh", "en"] | None = None
+    ial: int | None = None
+    """How sure it is who they are: 1 to 3 (NIST SP 800-63A)."""
 
 
 @router.put("/people/{id}", summary="Keep a person's account; the same one again changes nothing")
@@ -91,7 +93,7 @@ async def me(caller: Annotated[Caller, Depends(requires(policy.may_see_oneself))
     if not policy.signs_in(caller):
         return mine
     person = await desk.people.get(caller.id)
-    personal = person.model_dump(include={"name", "mail", "phone", "language"})
+    personal = person.model_dump(include={"name", "mail", "phone", "language", "ial"})
     return mine.model_copy(update=personal | {"posts": person.held(desk.clock.now())})
 
 

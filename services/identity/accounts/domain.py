@@ -11,7 +11,7 @@ from services.identity.oauth import Scope
 from services.identity.posts.domain import MOST, Holder, Post
 from services.identity.revocable import Revocable
 from shared.accounts import Login, Mail, Name, Password, Phone
-from shared.contracts.identity import AccountOpened, ContactPublished
+from shared.contracts.identity import AccountOpened, ContactPublished, PersonProven
 
 CLIENT_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 COORDINATE_PATTERN = r"^[A-Za-z0-9_-]{43}$"
@@ -95,7 +95,11 @@ class ClientWish(_Wish):
 
 
 class Person(Holder):
-    """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else."""
+    """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else.
+
+    `ial`: how sure it is who they are (NIST SP 800-63A), which is apart from how surely they signed in: 1 an operator
+    said so, 2 proven online, 3 in person. `number`: the keyed digest of the ID number, once that was proven.
+    """
 
     login: str
     password_hash: str
@@ -103,6 +107,8 @@ class Person(Holder):
     mail: str | None = None
     phone: str | None = None
     language: Literal["zh", "en"] = "zh"
+    ial: int = Field(default=1, ge=1, le=3)
+    number: str | None = None
 
     def open(self, now: datetime) -> None:
         """The account begins."""
@@ -122,6 +128,12 @@ class Person(Holder):
         self.name, self.mail, self.phone, self.language = wish.name, wish.mail, wish.phone, wish.language
         if self._contact() != before:
             self.record(self._contact(), now)
+
+    def prove(self, number: str, proven: PersonProven, now: datetime) -> None:
+        """Who they are was proven. It takes nothing from anybody, and less than what is known changes nothing."""
+        if (self.number, self.ial) != (number, max(self.ial, proven.ial)):
+            self.number, self.ial = number, max(self.ial, proven.ial)
+            self.record(proven, now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(

@@ -139,6 +139,14 @@ async def register(desk: Desk, principal: str, agent: str, kind: Kind, *, until:
     return await desk.mandates.put(mandate, lambda known: known.extend(until, now))
 
 
+async def represent(desk: Desk, company: str, representative: str) -> None:
+    """The register says who represents a company: that one, and nobody who did before."""
+    await register(desk, company, representative, "representative")
+    for one in await store.of(desk.mandates, "principal", company):
+        if one.source == "register" and one.agent != representative and one.state != "ended":
+            await _finish(desk, one.id, "register")
+
+
 async def unregister(desk: Desk, principal: str, agent: str) -> None:
     """The register says so no more."""
     for one in await store.of(desk.mandates, "principal", principal):

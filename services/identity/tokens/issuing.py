@@ -41,7 +41,7 @@ class SignedIn:
         """What the application shows to the services."""
         person, session, application = self.person, self.session, self.application
         versions = Versions(application.token_version, person.token_version, session.token_version)
-        scopes, how = frozenset(scope.split()), _how(session)
+        scopes, how = frozenset(scope.split()), _how(session) | {"ial": person.ial}
         if self.consent is not None:
             how |= {"consent": {"id": self.consent.id, "version": self.consent.token_version}}
         signed_in: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Queuing messages for what happened to a case, and handing them to the mail server."""
+"""Queuing messages for what happened to a case, and one-time codes, and handing them to the mail server."""
 
 import asyncio
 import random
@@ -8,12 +8,14 @@ from contextlib import suppress
 import structlog
 
 from services.notifications.contacts import store as contacts
+from services.notifications.contacts.domain import Contact
 from services.notifications.desk import Desk
 from services.notifications.messages import store
 from services.notifications.messages.domain import Facts, Fenced, Ground, Message, NotDue
 from services.notifications.messages.letters import filling, letter
 from services.notifications.messages.post import Line, Outcome
 from services.notifications.templates.domain import RENDER_ERRORS, Code
+from shared.contracts.identity import CodeIssued
 from shared.contracts.intake import CaseAccepted, CaseDecided, SupplementRequested
 from shared.ids import derived_id, new_id
 from shared.messaging.envelope import Event
@@ -46,6 +48,26 @@ async def tell(desk: Desk, template: Code, event: Event[Told]) -> None:
         )
         with suppress(AlreadyThere):
             await desk.messages.add(message, cause=event)
+
+
+async def tell_code(desk: Desk, event: Event[CodeIssued]) -> None:
+    """Queue a one-time code; the same event again queues no other."""
+    now, said = desk.clock.now(), event.data
+    message = Message(
+        id=derived_id("message", event.id),
+        case=said.about,
+        person=said.person,
+        template="verification-code",
+        facts=Facts(code=said.code, until=said.until),
+        to=Contact(name="", mail=said.mail, language=said.language),
+        queued_at=now,
+        since=now,
+        wake_at=now,
+    )
+    try:
+        await desk.messages.add(message, cause=event)
+    except AlreadyThere:
+        return
 
 
 async def take_over(desk: Desk) -> None:
@@ -92,6 +114,8 @@ def _may_be_alive(desk: Desk, message: Message) -> bool:
 
 
 async def _deliver(desk: Desk, line: Line, message: Message) -> Message:
+    if message.facts.until is not None and desk.clock.now() >= message.facts.until:
+        return await desk.messages.change(message.id, lambda m: m.lapse(desk.clock.now()))
     try:
         recipient, written = await _write(desk, message)
     except _NotYet as exc:
@@ -110,12 +134,12 @@ class _NotYet(Exception):
 
 async def _write(desk: Desk, message: Message) -> tuple[str, bytes]:
     """Address and letter; raises `_NotYet`."""
-    contact = await contacts.find(desk.contacts, message.person)
+    contact = message.to or await contacts.find(desk.contacts, message.person)
     if contact is None or contact.mail is None:
         raise _NotYet("no-contact")
-    guide = desk.items.get(message.facts.item)
+    guide = desk.items.get(message.facts.item or "")
     department = desk.organisations.get(message.facts.department or (guide.department if guide else ""))
-    if guide is None or department is None:
+    if message.facts.item is not None and (guide is None or department is None):
         raise _NotYet("no-guide")
     template = await desk.texts.find(message.template)
     if template is None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.notifications.contacts.domain import Contact
 from services.notifications.templates.domain import Code
 from shared.aggregate import Aggregate
 from shared.contracts.intake import MissingMaterial
@@ -19,7 +20,7 @@ from shared.errors import Conflict
 State = Literal["queued", "sending", "sent", "failed"]
 Ground = Literal[
     "no-contact", "no-guide", "no-template", "template-fails", "address-invalid",
-    "recipient-refused", "message-refused", "deferred", "server-away", "no-answer",
+    "recipient-refused", "message-refused", "deferred", "server-away", "no-answer", "too-late",
 ]  # fmt: skip
 LONGEST_PAUSE = timedelta(hours=2)
 LONGEST_WAIT = timedelta(minutes=5)
@@ -48,12 +49,13 @@ class Pace:
 
 
 class Facts(BaseModel):
-    """What an event of intake says that a letter needs: codes and dates, no personal data."""
+    """What an event says that a letter needs: of intake codes and dates, no personal data; of identity a one-time code
+    and when it ends."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    number: str
-    item: str
+    number: str = ""
+    item: str | None = None
     department: str | None = None
     accepted_on: date | None = None
     deemed: bool = False
@@ -62,19 +64,23 @@ class Facts(BaseModel):
     missing: list[MissingMaterial] = Field(default_factory=list)
     outcome: Literal["approved", "refused"] | None = None
     decided_on: date | None = None
+    code: str | None = None
+    until: datetime | None = None
 
 
 class Message(Aggregate):
     """`attempts` counts all attempts, `tries` those since `since`; `fence` names the last one, whose word counts.
 
     `wake_at` is when the next attempt is due; while one is under way, when its lease ends. `unknown`: nobody wrote
-    down how the last attempt ended. `ground` says why the message waits or failed.
+    down how the last attempt ended. `ground` says why the message waits or failed. `to`: whom a code goes to, as who
+    registers has no account yet; it is forgotten with the code when the message has gone or is given up.
     """
 
     case: str
     template: Code
     person: str
     facts: Facts
+    to: Contact | None = None
     state: State = "queued"
     queued_at: datetime
     since: datetime
@@ -109,6 +115,7 @@ class Message(Aggregate):
         if not self._end(fence, unknown=False):
             return
         self.state, self.sent_at = "sent", now
+        self._forget()
         self.record(MessageSent.model_validate(self._told() | {"repeats": self.repeats}), now)
 
     def put_off(self, fence: str, ground: Ground, now: datetime, pace: Pace, share: float) -> None:
@@ -137,10 +144,18 @@ class Message(Aggregate):
         self.state, self.ground, self.waits = "queued", ground, self.waits + 1
         self.wake_at = now + share * pause(self.waits, LONGEST_WAIT)
 
+    def lapse(self, now: datetime) -> None:
+        """What it says is of no use any more: a code that came late would only confuse. Raises `NotDue`."""
+        self._must_be_due(now)
+        self.holder = None
+        self._give_up("too-late", now)
+
     def retry(self, now: datetime) -> None:
         """A person wants it tried anew, with all patience. Raises `Conflict`."""
         if self.state != "failed":
             raise Conflict("Only a message that was given up is tried anew", code="message_not_failed")
+        if self.facts.until is not None:
+            raise Conflict("A code is not kept to be sent anew", code="message_forgotten")
         self.state, self.ground, self.since, self.tries, self.waits = "queued", None, now, 0, 0
         self.wake_at = now
 
@@ -160,7 +175,11 @@ class Message(Aggregate):
 
     def _give_up(self, ground: Ground, now: datetime) -> None:
         self.state, self.ground, self.wake_at = "failed", ground, None
+        self._forget()
         self.record(MessageFailed.model_validate(self._told() | {"ground": ground}), now)
+
+    def _forget(self) -> None:
+        self.to, self.facts = None, self.facts.model_copy(update={"code": None})
 
     def _told(self) -> dict[str, Any]:
         same = self.model_dump(include={"person", "template", "case", "attempts"})

@@ -12,6 +12,7 @@ from functools import lru_cache
 from services.notifications.contacts.domain import Contact
 from services.notifications.messages.domain import Facts
 from services.notifications.templates.domain import Filling, Language
+from shared.clock import CITY_TIME
 from shared.contracts.identity import OrganisationPublished
 from shared.contracts.intake import ItemPublished
 
@@ -24,15 +25,18 @@ MONTHS = (
 _ON_THE_WIRE = compat32.clone(linesep="\r\n")
 
 
-def filling(facts: Facts, contact: Contact, guide: ItemPublished, department: OrganisationPublished) -> Filling:
+def filling(
+    facts: Facts, contact: Contact, guide: ItemPublished | None, department: OrganisationPublished | None
+) -> Filling:
     """The facts as this person reads them."""
     language = contact.language
-    materials = {material.code: material.name.within(language) for material in guide.materials}
+    known = guide.materials if guide is not None else []
+    materials = {material.code: material.name.within(language) for material in known}
     return Filling(
         name=contact.name,
         number=facts.number,
-        item=guide.name.within(language),
-        department=department.name.within(language),
+        item=guide.name.within(language) if guide is not None else "",
+        department=department.name.within(language) if department is not None else "",
         accepted_on=_dated(facts.accepted_on, language),
         deemed=facts.deemed,
         promised_due=_dated(facts.promised_due, language),
@@ -40,6 +44,8 @@ def filling(facts: Facts, contact: Contact, guide: ItemPublished, department: Or
         missing=[materials.get(one.material, one.material) for one in facts.missing],
         outcome=facts.outcome or "",
         decided_on=_dated(facts.decided_on, language),
+        code=facts.code or "",
+        until=f"{facts.until.astimezone(CITY_TIME):%H:%M}" if facts.until is not None else "",
     )
 
 

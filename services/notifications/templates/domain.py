@@ -14,7 +14,7 @@ from shared.aggregate import Aggregate
 from shared.contracts import Text
 from shared.errors import Fault
 
-Code = Literal["case-accepted", "supplement-requested", "case-decided"]
+Code = Literal["case-accepted", "supplement-requested", "case-decided", "verification-code"]
 Language = Literal["zh", "en"]
 FILTERS = frozenset({"default", "first", "join", "last", "length", "lower", "trim", "upper"})
 RENDER_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
@@ -26,9 +26,9 @@ class Filling(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    number: str
-    item: str
-    department: str
+    number: str = ""
+    item: str = ""
+    department: str = ""
     accepted_on: str = ""
     deemed: bool = False
     promised_due: str = ""
@@ -36,6 +36,8 @@ class Filling(BaseModel):
     missing: list[str] = Field(default_factory=list)
     outcome: Literal["approved", "refused", ""] = ""
     decided_on: str = ""
+    code: str = ""
+    until: str = ""
 
 
 _ALWAYS = frozenset({"name", "number", "item", "department"})
@@ -43,6 +45,7 @@ VARIABLES: Mapping[Code, frozenset[str]] = {
     "case-accepted": _ALWAYS | {"accepted_on", "deemed", "promised_due", "legal_due"},
     "supplement-requested": _ALWAYS | {"missing"},
     "case-decided": _ALWAYS | {"outcome", "decided_on"},
+    "verification-code": frozenset({"code", "until"}),
 }
 _SAMPLE = Filling(
     name="李娜",
@@ -55,6 +58,8 @@ _SAMPLE = Filling(
     missing=["社会保险缴纳记录", "房屋租赁登记备案信息"],
     outcome="approved",
     decided_on="2026年3月3日",
+    code="042137",
+    until="09:10",
 )
 _SAMPLES = (_SAMPLE, _SAMPLE.model_copy(update={"outcome": "refused", "missing": ["照片"]}))
 

@@ -28,11 +28,16 @@ class Named(BaseModel):
 
 
 class ExchangeView(BaseModel):
-    """The record of an exchange. The data itself is not kept: `…_sha256` prove what it was (`null`: there was none)."""
+    """The record of an exchange. The data itself is not kept: `…_sha256` prove what it was (`null`: there was none).
+
+    `compared`: what was given to the owner, who said only whether it is so; `case`, `item` and `material` are then
+    what identity asked about, for which purpose, and the kind of proof.
+    """
 
     id: str
     state: State
     ground: str | None
+    asker: str
     case: str
     item: Named
     material: str
@@ -41,6 +46,7 @@ class ExchangeView(BaseModel):
     owner: Named | None
     resource: Named
     fields: list[str]
+    compared: list[str]
     purpose: str
     basis: str | None
     grant: str | None

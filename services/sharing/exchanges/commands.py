@@ -1,11 +1,20 @@
-"""From a wish to an answer: what sharing does on the events of intake and of the departments."""
+"""From a wish to an answer: what sharing does on the events of intake, of identity and of the departments."""
 
 from datetime import datetime
 
 from services.sharing import policy
 from services.sharing.desk import Desk
 from services.sharing.exchanges import store
-from services.sharing.exchanges.domain import Exchange, Ground, NotTaken, belongs_to_item, of_wish
+from services.sharing.exchanges.domain import (
+    Exchange,
+    Ground,
+    NotTaken,
+    Wish,
+    belongs_to_item,
+    given_by,
+    gives_what_is_compared,
+    of_wish,
+)
 from services.sharing.grants.domain import Grant, choose
 from services.sharing.grants.store import for_use
 from services.sharing.resources.store import offer_of
@@ -20,7 +29,7 @@ from shared.rejection import reject
 from shared.store import AlreadyThere
 
 
-async def take_wish(desk: Desk, event: Event[MaterialWished]) -> None:
+async def take_wish(desk: Desk, event: Event[Wish]) -> None:
     """Begin the exchange of a wish: ask the owner under a grant, or refuse with the ground. Once per wish."""
     wish, now = event.data, desk.clock.now()
     offer = await offer_of(desk.resources, wish.resource)
@@ -28,20 +37,25 @@ async def take_wish(desk: Desk, event: Event[MaterialWished]) -> None:
     if offer is None:
         exchange.refuse("unknown-resource", now)
     else:
-        found = await _grant_for(desk, wish, offer, now)
-        exchange.ask(found, offer, now) if isinstance(found, Grant) else exchange.refuse(found, now)
+        found = await _grant_for(desk, wish, exchange.consumer, offer, now)
+        if isinstance(found, Grant):
+            exchange.ask(found, offer, now, given_by(wish))
+        else:
+            exchange.refuse(found, now)
     try:
         await desk.exchanges.add(exchange, cause=event)
     except AlreadyThere:  # the wish came before
         return
 
 
-async def _grant_for(desk: Desk, wish: MaterialWished, offer: ResourcePublished, now: datetime) -> Grant | Ground:
-    if not belongs_to_item(wish, desk.items.get(wish.item)):
+async def _grant_for(desk: Desk, wish: Wish, consumer: str, offer: ResourcePublished, now: datetime) -> Grant | Ground:
+    if isinstance(wish, MaterialWished) and not belongs_to_item(wish, desk.items.get(wish.item)):
         return "not-the-items-resource"
+    if not gives_what_is_compared(wish, offer):
+        return "given-differs"
     if offer.sharing == "none":  # the law came after the grant
         return "grant-not-valid"
-    return choose(await for_use(desk.grants, wish.consumer, wish.resource, wish.purpose), wish.fields, city_date(now))
+    return choose(await for_use(desk.grants, consumer, wish.resource, wish.purpose), wish.fields, city_date(now))
 
 
 async def take_answer(desk: Desk, event: Event[QuestionAnswered]) -> None:

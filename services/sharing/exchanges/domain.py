@@ -4,15 +4,17 @@ The data passes through the journal to its one reader and is forgotten there wit
 what stays are the fields, the purpose, the legal basis, the grant, the times and the digests.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from services.sharing.grants.domain import Grant, Missing
 from shared.aggregate import Aggregate, EventTooLarge
 from shared.contracts import sharing as said
 from shared.contracts.department import QuestionAnswered
+from shared.contracts.identity import ProofWished
 from shared.contracts.intake import ItemPublished, MaterialWished
 from shared.contracts.registry import Text
 from shared.ids import derived_id
@@ -24,6 +26,7 @@ Ground = (
     | Literal[
         "unknown-resource",
         "not-the-items-resource",
+        "given-differs",
         "owner-silent",
         "no-record",
         "incomplete-answer",
@@ -31,6 +34,10 @@ Ground = (
         "unusable-answer",
     ]
 )
+
+
+Wish = MaterialWished | ProofWished
+"""What a service wishes to know: intake for a case, identity for itself. The answer goes to whoever wished."""
 
 
 class NotTaken(Exception):
@@ -42,9 +49,14 @@ class NotTaken(Exception):
 
 
 class Exchange(Aggregate):
-    """`wish`: the id of the event it comes from. `grant_version`: `v` of the grant when the question was asked."""
+    """`wish`: the id of the event it comes from; `asker`: the service that says it. `compared`: the names of what was
+    given to compare. `grant_version`: `v` of the grant when the question was asked.
+
+    For identity `case` is a registration or claim, `item` its purpose and `material` the kind of proof.
+    """
 
     wish: str
+    asker: str = "intake"
     case: str
     item: str
     material: str
@@ -52,6 +64,7 @@ class Exchange(Aggregate):
     subject: str
     resource: str
     fields: list[str]
+    compared: list[str] = Field(default_factory=list)
     purpose: str
     wished_at: datetime
     state: State = "wished"
@@ -74,8 +87,11 @@ class Exchange(Aggregate):
         """The departments it concerns; kept in the document for one index."""
         return [self.consumer] if self.owner is None else [self.consumer, self.owner]
 
-    def ask(self, grant: Grant, offer: said.ResourcePublished, now: datetime) -> None:
-        """Put the question to the owner, who has the time that the resource gives."""
+    def ask(
+        self, grant: Grant, offer: said.ResourcePublished, now: datetime, given: Mapping[str, str] | None = None
+    ) -> None:
+        """Put the question to the owner, who has the time that the resource gives. What is `given` to compare goes to
+        the owner and is not kept."""
         self.state, self.asked_at = "asked", now
         self.grant, self.grant_version, self.basis = grant.id, grant.v, grant.terms.basis
         self.answer_by = self.wake_at = now + timedelta(seconds=offer.answer_within)
@@ -88,19 +104,20 @@ class Exchange(Aggregate):
             consumer=self.consumer,
             basis=self.basis,
             answer_by=self.answer_by,
+            given=dict(given or {}),
         )
-        told = question.model_dump(exclude={"subject", "answer_by"})
+        told = question.model_dump(exclude={"subject", "answer_by", "given"})
         self.record(said.ExchangeAsked(**told, case=self.case, grant=grant.id, owner=offer.owner), now)
         self.record(question, now, to=offer.owner)
 
     def refuse(self, ground: Ground, now: datetime) -> None:
-        """No data is handed over: say so in public, and to intake which material it is."""
+        """No data is handed over: say so in public, and to the asker which material it is."""
         self.state, self.ground, self.closed_at, self.wake_at = "refused", ground, now, None
         self.record(said.ExchangeRefused(exchange=self.id, case=self.case, ground=ground), now)
         self.record(
             said.AnswerRefused(exchange=self.id, case=self.case, material=self.material, ground=ground),
             now,
-            to="intake",
+            to=self.asker,
         )
 
     def take_answer(self, member: str, answer: QuestionAnswered, grant: Grant | None, now: datetime) -> None:
@@ -130,10 +147,13 @@ class Exchange(Aggregate):
             return "no-record"
         if unkeepable(answer.data):
             return "unusable-answer"
-        return None if set(self.fields) <= answer.data.keys() else "incomplete-answer"
+        if not set(self.fields) <= answer.data.keys():
+            return "incomplete-answer"
+        tells_more = self.compared and not all(isinstance(answer.data[name], bool) for name in self.fields)
+        return "unusable-answer" if tells_more else None
 
     def _deliver(self, data: dict[str, Any], owner: str, now: datetime) -> Ground | None:
-        """Hand the data to intake; a ground where it does not fit on a topic."""
+        """Hand the data to the asker; a ground where it does not fit on a topic."""
         sha256 = said.digest(data)
         delivery = said.AnswerDelivered(
             exchange=self.id,
@@ -145,7 +165,7 @@ class Exchange(Aggregate):
             answered_at=now,
         )
         try:
-            self.record(delivery, now, to="intake")
+            self.record(delivery, now, to=self.asker)
         except EventTooLarge:
             return "answer-too-large"
         self.state, self.closed_at, self.wake_at, self.delivered_sha256 = "answered", now, None, sha256
@@ -166,17 +186,35 @@ class Exchange(Aggregate):
             self.refuse("owner-silent", now)
 
 
-def of_wish(event_id: str, wish: MaterialWished, offer: said.ResourcePublished | None, now: datetime) -> Exchange:
+def of_wish(event_id: str, wish: Wish, offer: said.ResourcePublished | None, now: datetime) -> Exchange:
     """The exchange that a wish begins, under an id that derives from it."""
+    asker = wish.topic.partition(".")[0]
+    if isinstance(wish, ProofWished):
+        told: dict[str, Any] = {"case": wish.about, "item": wish.purpose, "material": wish.proof, "consumer": asker}
+    else:
+        told = wish.model_dump(include={"case", "item", "material", "consumer"})
     return Exchange(
         id=derived_id("exchange", event_id),
         wish=event_id,
-        **wish.model_dump(exclude={"fields"}),
+        asker=asker,
+        **told,
+        **wish.model_dump(include={"subject", "resource", "purpose"}),
         fields=list(dict.fromkeys(wish.fields)),
+        compared=sorted(given_by(wish)),
         wished_at=now,
         resource_name=offer.name if offer is not None else None,
         owner=offer.owner if offer is not None else None,
     )
+
+
+def given_by(wish: Wish) -> Mapping[str, str]:
+    """What a wish gives to compare."""
+    return wish.given if isinstance(wish, ProofWished) else {}
+
+
+def gives_what_is_compared(wish: Wish, offer: said.ResourcePublished) -> bool:
+    """Whether a wish gives exactly what the resource compares: who answers is told no more than that."""
+    return given_by(wish).keys() == {field.name for field in offer.compares}
 
 
 def belongs_to_item(wish: MaterialWished, item: ItemPublished | None) -> bool:

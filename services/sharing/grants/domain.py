@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from shared.aggregate import Aggregate
 from shared.clock import city_date
 from shared.contracts import sharing as said
+from shared.contracts.identity import PURPOSES
 from shared.contracts.intake import ItemPublished
 from shared.day import Day, city_midnight
 from shared.errors import Conflict, Fault
@@ -21,13 +22,15 @@ State = Literal["requested", "granted", "refused", "revoked", "expired"]
 Missing = Literal["no-grant", "grant-not-valid", "fields-not-granted"]
 """Why no grant covers a wish."""
 
+IDENTITY = "identity"
+"""The one service that asks departments for purposes of its own: who people are."""
 BY_RULE = "unconditional: consent by rule (无条件共享)"
 
 
 class Terms(BaseModel):
     """What a consumer may use (数据项), for what, on which legal basis, on which days (both included).
 
-    `purpose` is the code of a service item that the consumer handles.
+    `purpose` is the code of a service item that the consumer handles, or one of identity's own.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -149,15 +152,23 @@ def faults_of(
         faults.append(Fault("/resource", "unknown", "There is no such resource"))
     elif offer.owner == consumer:
         faults.append(Fault("/resource", "own", "A department needs no grant for its own data"))
-    if item is None:
-        faults.append(Fault("/purpose", "unknown", "There is no such service item"))
-    elif item.department != consumer:
-        faults.append(Fault("/purpose", "not_its_item", "Another department handles this item"))
+    faults += _purpose_faults(consumer, terms.purpose, item)
     if terms.valid_until < terms.valid_from:
         faults.append(Fault("/valid_until", "before_start", "It would end before it begins"))
     if terms.valid_until < today:
         faults.append(Fault("/valid_until", "past", "The day is over"))
     return faults
+
+
+def _purpose_faults(consumer: str, purpose: str, item: ItemPublished | None) -> list[Fault]:
+    """A department's purpose is an item it handles; identity has purposes of its own, and nobody else has those."""
+    if consumer == IDENTITY and purpose in PURPOSES:
+        return []
+    if item is None:
+        return [Fault("/purpose", "unknown", "There is no such service item")]
+    if item.department != consumer:
+        return [Fault("/purpose", "not_its_item", "Another department handles this item")]
+    return []
 
 
 def _field_faults(terms: Terms, offer: said.ResourcePublished | None) -> list[Fault]:

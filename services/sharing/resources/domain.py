@@ -1,12 +1,13 @@
 """A data resource as offered: one aggregate per code, a row on the compacted catalogue per change."""
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import get_args
 
 from shared.aggregate import Aggregate
 from shared.contracts.identity import OrganisationPublished
-from shared.contracts.sharing import ResourcePublished, UpdateCycle
+from shared.contracts.sharing import DataField, ResourcePublished, UpdateCycle
 from shared.errors import Fault
 
 CODE = r"[a-z][a-z0-9]{1,15}\.[a-z][a-z0-9-]{0,62}"
@@ -65,15 +66,18 @@ def _class_faults(offer: ResourcePublished) -> list[Fault]:
 
 
 def _form_faults(offer: ResourcePublished) -> list[Fault]:
-    faults = []
-    names = [field.name for field in offer.fields]
-    for n, name in enumerate(names):
-        if FIELD.fullmatch(name) is None:
-            faults.append(Fault(f"/fields/{n}/name", "format", "A field's name is lower case, digits and _"))
-        if name in names[:n]:
-            faults.append(Fault(f"/fields/{n}/name", "duplicate", "The field is listed twice"))
+    faults = [*_name_faults("fields", offer.fields), *_name_faults("compares", offer.compares)]
     if offer.update_cycle not in get_args(UpdateCycle):
         faults.append(Fault("/update_cycle", "unknown", f"is one of {', '.join(get_args(UpdateCycle))}"))
     if not offer.answer_within <= LONGEST_ANSWER:
         faults.append(Fault("/answer_within", "too_long", f"at most {LONGEST_ANSWER:.0f} seconds"))
     return faults
+
+
+def _name_faults(list_: str, fields: Sequence[DataField]) -> Iterator[Fault]:
+    names = [field.name for field in fields]
+    for n, name in enumerate(names):
+        if FIELD.fullmatch(name) is None:
+            yield Fault(f"/{list_}/{n}/name", "format", "A field's name is lower case, digits and _")
+        if name in names[:n]:
+            yield Fault(f"/{list_}/{n}/name", "duplicate", "The field is listed twice")

@@ -66,6 +66,7 @@ def settings(issuer: str = ISSUER) -> IdentitySettings:
         kafka_password=SecretStr("x"),
         mongo_uri=SecretStr("mongodb://x"),
         key_passphrase=SecretStr("a passphrase for tests"),
+        lookup_key=SecretStr("a lookup key for tests, long enough"),
         operator_secret=SecretStr(OPERATOR_SECRET),
     )
 

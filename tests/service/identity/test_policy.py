@@ -8,6 +8,7 @@ from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller, Kind, Role
 from shared.web.authentication import policies
 from tests.service.identity.conftest import DIVISIONS, HRSS, LI_NA, POLICE, WEB, Identity
+from tests.service.identity.registering import ZHOU_TING
 
 Who = tuple[str, Kind, str | None, Role | None]
 CALLERS: dict[str, Who | None] = {
@@ -66,6 +67,21 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("PUT", "/people/{id}/substitutions/{substitution}"): (401, 403, 403, 403, 200, 403, 403, 403, 200),
     ("DELETE", "/people/{id}/substitutions/{substitution}"): (401, 403, 403, 403, 404, 404, 403, 403, 404),
     ("DELETE", "/people/{id}/sessions"): (*OPERATOR_ONLY, 200),
+    ("GET", "/proofs"): PUBLIC,
+    ("POST", "/registrations"): PUBLIC,
+    ("GET", "/registrations/{registration}"): PUBLIC,
+    ("POST", "/registrations/{registration}/code"): PUBLIC,
+    ("POST", "/registrations/{registration}/login"): PUBLIC,
+    ("POST", "/registrations/window"): (401, 403, 403, 201, 201, 201, 403, 403, 403),
+    ("GET", "/register"): PUBLIC,
+    ("POST", "/register"): PUBLIC,
+    ("GET", "/register/progress"): PUBLIC,
+    ("POST", "/register/code"): PUBLIC,
+    ("POST", "/register/login"): PUBLIC,
+    ("GET", "/companies/{code}"): PUBLIC,
+    ("PUT", "/companies/{code}"): (*OPERATOR_ONLY, 200),
+    ("POST", "/companies"): (401, 403, 404, 403, 403, 403, 403, 403, 403),
+    ("GET", "/me/companies"): (401, 200, 200, 403, 403, 403, 403, 403, 403),
     ("GET", "/ops/parked"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked/records"): (*OPERATOR_ONLY, 404),
     ("POST", "/ops/parked/retry"): (*OPERATOR_ONLY, 404),
@@ -73,6 +89,7 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("POST", "/ops/replay"): (*OPERATOR_ONLY, 202),
     ("GET", "/ops/replay"): (*OPERATOR_ONLY, 404),
 }
+KEY = {"Idempotency-Key": "one", "Registration-Secret": "guessed"}
 KIT = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/asyncapi.json"}
 ADDRESSES = {
     "/divisions/{code}": "/divisions/21",
@@ -87,6 +104,10 @@ ADDRESSES = {
     "/mandates/{mandate}/accept": f"/mandates/mandate-{'a' * 26}/accept",
     "/people/{ward}/guardians/{guardian}": "/people/person-li-na/guardians/person-li-na",
     "/keys/{kid}": f"/keys/{'x' * 43}",
+    "/registrations/{registration}": "/registrations/registration-abcdefghijklmnopqrstuvwxyz",
+    "/registrations/{registration}/code": "/registrations/registration-abcdefghijklmnopqrstuvwxyz/code",
+    "/registrations/{registration}/login": "/registrations/registration-abcdefghijklmnopqrstuvwxyz/login",
+    "/companies/{code}": "/companies/91210200MA0EXAMPH3",
     "/ops/parked/records": "/ops/parked/records?topic=t&key=k",
     "/ops/parked/retry": "/ops/parked/retry?topic=t&key=k",
     "/ops/parked/drop": "/ops/parked/drop?topic=t&key=k",
@@ -106,6 +127,9 @@ BODIES: dict[str, Any] = {
     "/clients/{code}": WEB,
     "/mandates": {},
     "/people/{ward}/guardians/{guardian}": {},
+    "/registrations/window": {name: value for name, value in ZHOU_TING.items() if name != "proofs"},
+    "/companies/{code}": {"name": "大连示例海产品有限公司", "representative": "person-li-na"},
+    "/companies": {"code": "91210200MA0EXAMPH3", "name": "大连示例海产品有限公司", "id_number": "1"},
     "/ops/replay": {"since": "2026-01-01T00:00:00Z"},
 }
 
@@ -139,7 +163,7 @@ async def test_the_policy_of_each_route(peopled: Identity, method: str, path: st
     answers = []
     for who in CALLERS.values():
         answer = await peopled.http.request(
-            method, ADDRESSES.get(path, path), headers=bearer(peopled, who), follow_redirects=False, **body
+            method, ADDRESSES.get(path, path), headers=KEY | bearer(peopled, who), follow_redirects=False, **body
         )
         answers.append(answer.status_code)
     wanted = TABLE[method, path]

@@ -25,9 +25,10 @@ from shared.testing.tokens import ISSUER
 
 LI_NA, WANG_WEI = "person-li-na", "person-wang-wei"
 INSURANCE, RENTAL, SECRETS = "hrss.social-insurance", "housing.rental-registration", "hrss.secret-files"
+CARD = "hrss.social-security-card"
 FIELDS = ["status", "months_paid"]
 RECORD: dict[str, Any] = {"status": "参保", "months_paid": 20, "wage": "九千"}
-DUTIES: dict[str, list[str]] = {"police": [], "hrss": [INSURANCE, SECRETS], "housing": [RENTAL], "market": []}
+DUTIES: dict[str, list[str]] = {"police": [], "hrss": [INSURANCE, SECRETS, CARD], "housing": [RENTAL], "market": []}
 
 
 def _text(words: str) -> Text:

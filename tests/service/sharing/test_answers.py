@@ -192,7 +192,7 @@ async def test_a_grant_that_ends_before_the_answer_still_serves_the_question_ask
 async def test_a_department_is_heard_as_soon_as_it_is_admitted(town: SharingTown) -> None:
     lane = town.runtime.lane
     assert lane is not None
-    before = {"intake.events", "police.out", "hrss.out", "housing.out", "market.out"}
+    before = {"intake.events", "identity.to.sharing", "police.out", "hrss.out", "housing.out", "market.out"}
     assert set(lane.topics) == before
     await admit(town.bus, "court", [])
     await town.bus.settle()
@@ -202,7 +202,7 @@ async def test_a_department_is_heard_as_soon_as_it_is_admitted(town: SharingTown
 
 
 @pytest.mark.parametrize("model", [AnswerDelivered, AnswerRefused])
-async def test_answers_go_to_intake_only(town: SharingTown, model: type[EventModel]) -> None:
+async def test_answers_to_intakes_wishes_go_to_intake_only(town: SharingTown, model: type[EventModel]) -> None:
     await town.answer(await town.wish(), **RECORD)
     await town.answer(await town.wish(), found=False)
     assert len(town.bus.said(model)) == len(town.bus.said(model, topic="sharing.to.intake")) == 1

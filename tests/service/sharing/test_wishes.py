@@ -33,6 +33,7 @@ async def test_a_covered_wish_becomes_a_question_to_the_owner(town: SharingTown)
             "consumer": "police",
             "basis": "居住证暂行条例 Art. 9",
             "answer_by": "2026-03-02T09:01:00Z",
+            "given": {},
         }
     ]
     [asked] = town.told(ExchangeAsked)

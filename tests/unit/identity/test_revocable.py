@@ -14,7 +14,7 @@ from services.identity.mandates.domain import Mandate, Terms
 from services.identity.posts.domain import Post, Substitution
 from services.identity.revocable import Revocable
 from services.identity.sessions.domain import LIFE, Session
-from shared.contracts.identity import RevocationPublished
+from shared.contracts.identity import PersonProven, RevocationPublished
 from shared.errors import NotFound
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -62,6 +62,7 @@ class Given:
     claims: Mapping[str, Any]
     says: tuple[str, frozenset[str]] | None
     addresses: frozenset[str]
+    ial: int
     session: str | None
     scopes: Mapping[str, int]
     mandate: Mandate | None = None
@@ -145,7 +146,8 @@ class Town:
         if mandate is not None:
             scopes[f"mandate:{mandate.id}"] = mandate.token_version
         addresses, until = frozenset(self.client.redirect_uris), mandate.terms.until if mandate else date.max
-        self.given.append(Given(self.facts(session), says, addresses, session, scopes, mandate, until))
+        ial = self.person.ial
+        self.given.append(Given(self.facts(session), says, addresses, ial, session, scopes, mandate, until))
 
     def revise_person(self, n: int) -> None:
         posts, hash_ = POSTS[n % len(POSTS)], "ab"[n // len(POSTS) % 2]
@@ -165,6 +167,11 @@ class Town:
     def end(self, n: int) -> None:
         if self.sessions:
             self.sessions[f"session-{n % len(self.sessions)}"].end(self.now)
+
+    def prove(self, n: int) -> None:
+        """Who the person is was proven, better or worse than before: it takes nothing from anybody."""
+        told = {"account": self.person.id, "ial": n % 3 + 1, "proofs": ["document"], "registration": "registration-a"}
+        self.person.prove("digest", PersonProven.model_validate(told), self.now)
 
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
@@ -210,7 +217,7 @@ class Town:
 Acts = list[tuple[Callable[[Town, int], None], int]]
 ABOUT_POSTS = (Town.revise_person, Town.stand_in, Town.stand_in_no_more, Town.sleep, Town.oversleep)
 ABOUT_MANDATES = (Town.offer, Town.end_mandate, Town.extend)
-ACTS = (Town.begin, Town.give, Town.revise_client, Town.end, Town.sign_out, *ABOUT_POSTS, *ABOUT_MANDATES)
+ACTS = (Town.begin, Town.give, Town.revise_client, Town.end, Town.prove, Town.sign_out, *ABOUT_POSTS, *ABOUT_MANDATES)
 
 
 def acts_of(some: tuple[Callable[[Town, int], None], ...], most: int) -> st.SearchStrategy[Acts]:
@@ -240,6 +247,7 @@ def tell_the_truth(acts: Acts) -> None:
             assert token.claims == town.facts(token.session)
             assert token.session is None or town.is_due() or town.is_said_truly(token.says)
             assert token.addresses <= set(town.client.redirect_uris)
+            assert token.ial <= town.person.ial, "at least so sure it still is"
             assert token.session is None or town.is_live(token.session)
             assert token.mandate is None or token.mandate.covers(town.now)
             assert token.mandate is None or token.until <= token.mandate.terms.until

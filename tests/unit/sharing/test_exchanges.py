@@ -41,6 +41,7 @@ def test_the_question_goes_to_the_owner_under_the_grant() -> None:
         "consumer": "police",
         "basis": "居住证暂行条例 Art. 9",
         "answer_by": "2026-03-02T09:01:00Z",
+        "given": {},
     }
     assert "person-li-na" not in json.dumps(exchange.recorded[0])
     assert exchange.wake_at == exchange.answer_by == NOW + timedelta(seconds=60)

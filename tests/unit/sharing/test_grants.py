@@ -162,6 +162,20 @@ def test_good_terms_have_no_faults() -> None:
     assert faults_of("police", terms(), offer(), item(), TODAY) == []
 
 
+@pytest.mark.parametrize(
+    ("consumer", "purpose", "codes"),
+    [
+        ("identity", "real-name-registration", []),
+        ("identity", "company-registration", []),
+        ("identity", "curiosity", ["unknown"]),
+        ("police", "real-name-registration", ["unknown"]),
+    ],
+)
+def test_identity_alone_has_purposes_that_are_no_items(consumer: str, purpose: str, codes: list[str]) -> None:
+    found = faults_of(consumer, terms(purpose=purpose), offer(), None, TODAY)
+    assert [(fault.pointer, fault.code) for fault in found] == [("/purpose", code) for code in codes]
+
+
 def test_all_faults_of_a_request_are_named_at_once() -> None:
     asked = terms(fields=["status", "status", "shoe_size"], valid_from=date(2026, 2, 2), valid_until=date(2026, 2, 1))
     found = faults_of("hrss", asked, offer(), item(), TODAY)

@@ -46,6 +46,8 @@ FAULTY: list[tuple[dict[str, Any], tuple[str, str]]] = [
     ({"answer_within": float("inf")}, ("/answer_within", "too_long")),
     ({"fields": [DataField(name="A b", title=text("a"))]}, ("/fields/0/name", "format")),
     ({"fields": [DataField(name="a", title=text("a"))] * 2}, ("/fields/1/name", "duplicate")),
+    ({"compares": [DataField(name="A b", title=text("a"))]}, ("/compares/0/name", "format")),
+    ({"compares": [DataField(name="a", title=text("a"))] * 2}, ("/compares/1/name", "duplicate")),
 ]
 
 

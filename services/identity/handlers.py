@@ -1,0 +1,16 @@
+"""What identity does about each event it hears."""
+
+from functools import partial
+
+from services.identity.desk import Desk
+from services.identity.proofs import commands as proofs
+from shared.contracts import sharing
+from shared.messaging.lane import Handlers
+
+
+def table(desk: Desk) -> Handlers:
+    """Event type → function."""
+    return {
+        sharing.AnswerDelivered: partial(proofs.take_answer, desk),
+        sharing.AnswerRefused: partial(proofs.take_refusal, desk),
+    }

@@ -1,0 +1,1 @@
+"""Registrations: how somebody becomes known by proof, online or at a window."""

@@ -37,7 +37,7 @@ async def _fill(things: Collection, *documents: Document) -> None:
 
 
 class StoreConformance:
-    """The ten operations, the operators and the kinds of index that the kernel and the features rely on."""
+    """The eleven operations, the operators and the kinds of index that the kernel and the features rely on."""
 
     # -- insert, get, delete -----------------------------------------------------------------------------
 
@@ -381,3 +381,25 @@ class StoreConformance:
         for _ in range(2):
             await things.ensure(Index([("number", 1)], unique=True), Index([("_id", 1), ("v", 1)]))
         await things.insert({"_id": "a", "number": 1})
+
+    async def test_an_index_that_was_dropped_holds_nobody_up(self, things: Collection) -> None:
+        old = Index([("login", 1)], unique=True)
+        await things.drop(old)  # it was never there, nor is the collection
+        await things.ensure(old, Index([("number", 1)], unique=True))
+        await things.insert({"_id": "a", "login": None, "number": 1})
+        await things.drop(old)
+        await things.drop(old)
+        await things.insert({"_id": "b", "login": None, "number": 2})
+        with pytest.raises(DuplicateKey):
+            await things.insert({"_id": "c", "login": None, "number": 2})
+
+    async def test_a_unique_index_over_what_is_filled_in(self, things: Collection) -> None:
+        filled = {"login_hash": {"$gt": ""}}
+        await things.ensure(Index([("login_hash", 1)], unique=True, partial=filled))
+        await _fill(things, {"_id": "a", "login_hash": "x"}, {"_id": "b", "login_hash": None}, {"_id": "c"})
+        await things.insert({"_id": "d", "login_hash": None})
+        with pytest.raises(DuplicateKey):
+            await things.insert({"_id": "e", "login_hash": "x"})
+        assert await _ids(things, {"login_hash": "x"}) == ["a"]
+        assert await things.update({"_id": "a"}, {"$set": {"login_hash": None}})
+        await things.insert({"_id": "e", "login_hash": "x"})

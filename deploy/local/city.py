@@ -34,7 +34,7 @@ __all__ = ["CITY_FOLDER", "City"]
 RECORD = "city.json"
 """Written by `up`, removed by `down`: with which settings this state folder's city runs."""
 FOLDERS = ("log", "tmp", "mail", "files", "legacy")
-OWN_SECRETS = (ADMIN, "supervisor", "operator", "key-passphrase")
+OWN_SECRETS = (ADMIN, "supervisor", "operator", "key-passphrase", "lookup-key")
 START_S = 60.0
 STOP_S = 60.0
 

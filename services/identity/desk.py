@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
+from services.identity.datakeys.domain import DataKey
+from services.identity.datakeys.masterkeys import MasterKeys
+from services.identity.datakeys.opened import OpenedKeys
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.organisations.domain import Division, Organisation
@@ -18,13 +21,16 @@ from shared.store import Repository
 
 @dataclass(frozen=True)
 class Desk:
-    """Stores, keys and clock: everything but the wish itself."""
+    """Stores, keys and clock: everything but the wish itself. `opened`: the data keys as personal data needs them."""
 
     issuer: str
     clock: Clock
     divisions: Repository[Division]
     organisations: Repository[Organisation]
     duties: Duties
+    masters: MasterKeys
+    data_keys: Repository[DataKey]
+    opened: OpenedKeys
     people: Repository[Person]
     clients: Repository[Client]
     passwords: Passwords
@@ -34,3 +40,8 @@ class Desk:
     sessions: Repository[Session]
     canaries: Repository[Canary]
     throttle: Throttle
+
+    @property
+    def sealed(self) -> tuple[Repository[Person], Repository[Session]]:
+        """Where personal data is kept."""
+        return self.people, self.sessions

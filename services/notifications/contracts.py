@@ -12,6 +12,7 @@ READS: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationPublished,
     identity.ContactPublished,
+    identity.ContactForgotten,
     intake.ItemPublished,
     intake.CaseAccepted,
     intake.SupplementRequested,

@@ -1,10 +1,11 @@
 """What identity says: who there is, who owns which duty, with which keys tokens are signed."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from shared.contracts.registry import EventModel, Text, published
+from shared.personal import PERSONAL
 
 
 @published("tongban.identity.division-published.v1", on="identity.organisations", table=True)
@@ -36,10 +37,21 @@ class ContactPublished(EventModel):
     """How a person is reached. Read by notifications only."""
 
     person: str
-    name: str
-    mail: str | None = None
-    phone: str | None = None
+    name: Annotated[str, PERSONAL]
+    mail: Annotated[str | None, PERSONAL] = None
+    phone: Annotated[str | None, PERSONAL] = None
     language: Literal["zh", "en"] = "zh"
+
+
+@published("tongban.identity.contact-forgotten.v1", on="identity.contacts", personal=True, table=True)
+class ContactForgotten(EventModel):
+    """The last row of a person who was forgotten: whoever keeps contacts forgets this one.
+
+    It stands in the contact's place for good. An empty record (a tombstone of Kafka's) would go after a day, and a
+    reader that was away for longer would never hear of it.
+    """
+
+    person: str
 
 
 @published("tongban.identity.key-published.v1", on="identity.keys", table=True)

@@ -401,5 +401,7 @@ class StoreConformance:
         with pytest.raises(DuplicateKey):
             await things.insert({"_id": "e", "login_hash": "x"})
         assert await _ids(things, {"login_hash": "x"}) == ["a"]
-        assert await things.update({"_id": "a"}, {"$set": {"login_hash": None}})
-        await things.insert({"_id": "e", "login_hash": "x"})
+        for gives_it_up in "ab":
+            assert await things.update({"_id": gives_it_up}, {"$set": {"login_hash": None}})
+        assert await _ids(things, {"login_hash": "x"}) == []
+        assert await things.update({"_id": "b"}, {"$set": {"login_hash": "x"}}), "it is free"

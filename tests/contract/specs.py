@@ -30,6 +30,8 @@ _SETTINGS = {
     "mail_from": "tongban@example.org",
     "key_passphrase": "not used for specs",
     "operator_secret": "not used for specs",
+    "master_key_file": Path("not-used-for-specs"),
+    "lookup_key": "not used for specs, and of 32 characters",
 }
 
 

@@ -31,7 +31,7 @@ def declared() -> Declared:
 @pytest.fixture(scope="module")
 def embedded(declared: Declared) -> dict[str, Program]:
     """The programs of `tongban up`, by name; nothing is started."""
-    secrets = dict.fromkeys([*declared.members, "operator", "key-passphrase"], "secret")
+    secrets = dict.fromkeys([*declared.members, "operator", "key-passphrase", "lookup-key"], "secret")
     settings = Settings.model_construct(state=Path("/state"))  # the defaults, whatever the environment says
     store = Store("mongod-8.0", "mongodb://127.0.0.1:27017", "mongod")
     platform = Platform(settings, Broker("127.0.0.1:9092", "secret"), store, secrets)
@@ -66,7 +66,7 @@ def test_a_member_is_told_the_same_settings(name: str, embedded: dict[str, Progr
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_does_not_depend_on_the_place_is_equal(name: str, embedded: dict[str, Program]) -> None:
     placed = {"HTTP_HOST", "KAFKA_BOOTSTRAP", "KAFKA_PASSWORD", "MONGO_URI", "FILES_URL", "SMTP_HOST"}
-    placed |= {"KEY_PASSPHRASE", "OPERATOR_SECRET"}
+    placed |= {"KEY_PASSPHRASE", "OPERATOR_SECRET", "MASTER_KEY_FILE", "LOOKUP_KEY"}
     same = environment(name).keys() - {f"TONGBAN_{key}" for key in placed}
     assert {key: environment(name)[key] for key in same} == {key: embedded[name].environment[key] for key in same}
 
@@ -124,7 +124,8 @@ def test_our_containers_can_do_little(name: str) -> None:
 
 
 def test_every_password_can_be_made() -> None:
-    assert {f"TONGBAN_SECRET_{name}" for name in ("ADMIN", "STORE", "OPERATOR", "KEY_PASSPHRASE")} <= set(wanted(TEXT))
+    ours = ("ADMIN", "STORE", "OPERATOR", "KEY_PASSPHRASE", "LOOKUP_KEY")
+    assert {f"TONGBAN_SECRET_{name}" for name in ours} <= set(wanted(TEXT))
     assert "TONGBAN_SECRET_POLICE" in wanted(TEXT)
 
 

@@ -4,15 +4,19 @@ from services.identity.accounts.domain import Client, ClientWish, Person, Person
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
+from shared.personal import Forgotten
 from shared.store import DuplicateKey
 
 
 async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> tuple[Person, bool]:
     """Open a person's account or revise it; the account and whether anything changed.
 
-    Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name.
+    Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name, and
+    `Forgotten`.
     """
     known = await desk.people.find(id_)
+    if known is not None and known.forgotten_at is not None:
+        raise Forgotten
     PreconditionFailed.unless_current(version, known.v if known else 0)
     post = wish.post
     faults = await _place_faults(desk, post.organisation if post else None, post.division if post else None, "/post")

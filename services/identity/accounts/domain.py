@@ -1,17 +1,21 @@
 """Accounts: their rules, pure."""
 
 import re
-from datetime import datetime
-from typing import Literal, Self
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.identity.revocable import Revocable
-from shared.contracts.identity import AccountOpened, ContactPublished
+from shared.contracts.identity import AccountOpened, ContactForgotten, ContactPublished
+from shared.errors import Conflict, Fault
+from shared.personal import PERSONAL, Forgotten, Personal, blank, personal_fields
 
 PERSON_PATTERN = r"^person-[a-z0-9]+(-[a-z0-9]+)*$"
 CLIENT_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
+FORGET_AGAIN = timedelta(minutes=1)
+"""When forgetting a person is taken up again, where it was interrupted."""
 
 
 class _Wish(BaseModel):
@@ -61,7 +65,7 @@ class ClientWish(_Wish):
             raise ValueError("an application has no secret: it runs where people could read it")
         if (self.kind == "department") != (self.organisation is not None):
             raise ValueError("organisation is for department programs, which need it")
-        if any(not _is_redirect(uri) for uri in self.redirect_uris):
+        if any(not is_redirect(uri) for uri in self.redirect_uris):
             raise ValueError("a redirect address is an absolute https, loopback http or app address, no fragment")
         return self
 
@@ -69,13 +73,14 @@ class ClientWish(_Wish):
 class Person(Revocable):
     """A person; with a post, an officer. Personal fields go to `identity.contacts` and nowhere else."""
 
-    login: str
+    login: Annotated[str, Personal(searched="login")]
     password_hash: str
-    name: str
-    mail: str | None = None
-    phone: str | None = None
+    name: Annotated[str, PERSONAL]
+    mail: Annotated[str | None, Personal(searched="mail")] = None
+    phone: Annotated[str | None, Personal(searched="phone")] = None
     language: Literal["zh", "en"] = "zh"
     post: Post | None = None
+    forgotten_at: datetime | None = None
 
     @property
     def kind(self) -> Literal["person", "officer"]:
@@ -90,7 +95,9 @@ class Person(Revocable):
 
     def revise(self, wish: PersonWish, password_hash: str | None, now: datetime) -> None:
         """Take over what the operator put. Changed contact data makes an event; another password or post ends all
-        sessions and tokens. Without a password hash the one that is kept stays."""
+        sessions and tokens. Without a password hash the one that is kept stays. Raises `Forgotten`."""
+        if self.forgotten_at is not None:
+            raise Forgotten
         before, password_hash = self._contact(), password_hash or self.password_hash
         if (password_hash, wish.post) != (self.password_hash, self.post):
             self.sign_out(now)
@@ -102,6 +109,23 @@ class Person(Revocable):
     def sign_out(self, now: datetime) -> None:
         """End all sessions and tokens."""
         self.revoke(f"user:{self.id}", now)
+
+    def forget(self, now: datetime) -> None:
+        """Keep nothing personal any more, end all sessions and tokens, and have the contact forgotten elsewhere.
+
+        Raises `Conflict` (`still_needed`) with every reason. Who is forgotten stays so, and nothing changes.
+        """
+        if self.forgotten_at is not None:
+            return
+        if self.post is not None:
+            reason = Fault("/post", "has_post", "an officer gives the post up first: who decided must be known")
+            raise Conflict("The person cannot be forgotten yet", code="still_needed", faults=(reason,))
+        for name in personal_fields(type(self)):
+            setattr(self, name, blank(type(self), name))
+        self.password_hash, self.language, self.forgotten_at = "", "zh", now
+        self.wake_at = now + FORGET_AGAIN
+        self.sign_out(now)
+        self.record(ContactForgotten(person=self.id), now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(
@@ -152,7 +176,8 @@ def client_id(code: str) -> str:
     return f"client-{code}"
 
 
-def _is_redirect(uri: str) -> bool:
+def is_redirect(uri: str) -> bool:
+    """Whether people may be sent there at all: https, this machine, or an app's own scheme."""
     parts = urlsplit(uri)
     if parts.fragment or not parts.scheme or re.search(r"\s|[\x00-\x1f\\#]", uri):
         return False

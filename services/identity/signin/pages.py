@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.identity.accounts.domain import client_id
+from services.identity.browser import is_secure, session_cookie
 from services.identity.desk import Desk
 from services.identity.signin import commands
 from services.identity.signin.domain import (
@@ -26,7 +27,6 @@ from shared.web.authentication import public
 from shared.web.edge import PAGE_CSP
 
 COOKIE = "tongban_browser"
-SESSION = "tongban_session"
 LONGEST = 200
 """Characters of a login name and of a password."""
 templates = pages.templates(Path(__file__).parent / "templates")
@@ -46,7 +46,7 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
         return _refused(request, language, "unknown_client")
     try:
         wish = commands.checked(asked, language)
-        code = await commands.go_on(desk, wish, request.cookies.get(_session_cookie(desk), ""))
+        code = await commands.go_on(desk, wish, request.cookies.get(session_cookie(desk), ""))
     except OAuthError as error:
         return _back(desk, asked["redirect_uri"], asked.get("state", ""), error=error.code)
     if code is not None:
@@ -73,7 +73,7 @@ async def answer(
         if max(len(login), len(password)) > LONGEST:  # nobody's, and not worth a hash
             raise WrongCredentials
         await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
-        name, kept = request.headers.get("user-agent", ""), request.cookies.get(_session_cookie(desk), "")
+        name, kept = request.headers.get("user-agent", ""), request.cookies.get(session_cookie(desk), "")
         browser = commands.Browser(name, kept)
         code, secret = await commands.sign_in(desk, wish, login, password, browser)
     except OAuthError:
@@ -86,17 +86,8 @@ async def answer(
         page.headers["Retry-After"] = str(error.wait)
         return page
     page = _back(desk, wish.redirect_uri, wish.state, code=code)
-    page.set_cookie(_session_cookie(desk), secret, secure=_is_secure(desk), httponly=True, samesite="lax")
+    page.set_cookie(session_cookie(desk), secret, secure=is_secure(desk), httponly=True, samesite="lax")
     return page
-
-
-def _session_cookie(desk: Desk) -> str:
-    """With the prefix nobody but this host can set it (RFC 6265bis section 4.1.3.2); it needs https."""
-    return f"__Host-{SESSION}" if _is_secure(desk) else SESSION
-
-
-def _is_secure(desk: Desk) -> bool:
-    return desk.issuer.startswith("https:")
 
 
 async def _form(
@@ -123,7 +114,7 @@ async def _form(
     page.headers["Content-Security-Policy"] = PAGE_CSP.replace(
         "form-action 'self'", f"form-action 'self' {_form_target(wish.redirect_uri)}"
     )
-    page.set_cookie(COOKIE, browser, path="/authorize", secure=_is_secure(desk), httponly=True)
+    page.set_cookie(COOKIE, browser, path="/authorize", secure=is_secure(desk), httponly=True)
     return page
 
 

@@ -40,6 +40,8 @@ def settings(files: Path) -> dict[str, Any]:
         "mongo_uri": "mongodb://127.0.0.1:1",
         "key_passphrase": "a passphrase for tests",
         "operator_secret": SECRET,
+        "master_key_file": files / "master.keys",
+        "lookup_key": "a key of hashes for tests, and for nothing else",
         "files_url": f"file://{files}",
         "smtp_host": "127.0.0.1",
         "smtp_port": 1,

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +22,7 @@ from shared.caller import Caller
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
+from shared.testing.kms import FakeKms
 
 ISSUER = "http://127.0.0.1:8101"
 RETURN = "http://127.0.0.1:5173/signed-in"
@@ -63,6 +65,8 @@ def settings() -> IdentitySettings:
         mongo_uri=SecretStr("mongodb://x"),
         key_passphrase=SecretStr("a passphrase for tests"),
         operator_secret=SecretStr(OPERATOR_SECRET),
+        master_key_file=Path("there is none: the tests have a service for that"),
+        lookup_key=SecretStr("a key of hashes for tests, and for nothing else"),
     )
 
 
@@ -91,6 +95,7 @@ class Identity:
     clock: FakeClock
     database: MemoryDatabase
     http: httpx.AsyncClient
+    kms: FakeKms
 
     def browser(self) -> httpx.AsyncClient:
         """Another browser, with cookies of its own."""
@@ -142,11 +147,11 @@ class Identity:
 @pytest.fixture
 async def identity() -> AsyncIterator[Identity]:
     """A city with an operator only."""
-    clock, bus, database = FakeClock(), MemoryBus(), MemoryDatabase()
-    app, runtime, desk = build_for_tests(settings(), database, clock, bus)
+    clock, bus, database, kms = FakeClock(), MemoryBus(), MemoryDatabase(), FakeKms()
+    app, runtime, desk = build_for_tests(settings(), database, clock, bus, kms)
     await bus.join(runtime)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as http:
-        yield Identity(app, runtime, desk, bus, clock, database, http)
+        yield Identity(app, runtime, desk, bus, clock, database, http, kms)
 
 
 @pytest.fixture

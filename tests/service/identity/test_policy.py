@@ -21,6 +21,8 @@ CALLERS: dict[str, tuple[str, Kind, str | None] | None] = {
 }
 PUBLIC = None
 OPERATOR_ONLY = (401, 403, 403, 403, 403, 403, 403)
+BY_BROWSER = (303,) * 8
+"""Pages for people: no token opens them, whose browser has no session is sent to sign in."""
 
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.
 TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
@@ -37,6 +39,15 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
     ("GET", "/me"): (401, 200, 404, 404, 404, 200, 200, 200),
+    ("GET", "/me/data"): (401, 200, 404, 404, 404, 403, 403, 403),
+    ("GET", "/me/data.html"): BY_BROWSER,
+    ("GET", "/me/data.json"): BY_BROWSER,
+    ("GET", "/signed-in"): PUBLIC,
+    ("GET", "/people"): (*OPERATOR_ONLY, 200),
+    ("DELETE", "/people/{id}"): (*OPERATOR_ONLY, 204),
+    ("POST", "/people/{id}/data-key"): (*OPERATOR_ONLY, 200),
+    ("GET", "/master-keys"): (*OPERATOR_ONLY, 200),
+    ("POST", "/master-keys/rewrap"): (*OPERATOR_ONLY, 202),
     ("GET", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
     ("DELETE", "/me/sessions"): (401, 200, 404, 404, 404, 403, 403, 403),
     ("DELETE", "/me/sessions/{session}"): (401, 404, 404, 404, 404, 403, 403, 403),
@@ -54,6 +65,8 @@ ADDRESSES = {
     "/organisations/{code}": "/organisations/police",
     "/people/{id}": "/people/person-li-na",
     "/people/{id}/sessions": "/people/person-li-na/sessions",
+    "/people/{id}/data-key": "/people/person-li-na/data-key",
+    "/people": "/people?mail=nobody@example.org",
     "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
     "/ops/parked/records": "/ops/parked/records?topic=t&key=k",

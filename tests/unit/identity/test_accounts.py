@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, Post
 from services.identity.accounts.passwords import Passwords
+from shared.errors import Conflict
+from shared.personal import Forgotten
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -97,6 +99,27 @@ def test_contact_data_is_told_on_the_contacts_topic_only() -> None:
         "identity.contacts",
     ]
     assert person.recorded[0]["data"] == {"account": "person-li-na", "kind": "person", "organisation": None}
+
+
+def test_who_is_forgotten_has_no_name_and_no_way_in() -> None:
+    person = li_na()
+    person.forget(NOW)
+    assert (person.login, person.name, person.mail, person.phone, person.password_hash) == ("", "", None, None, "")
+    assert [entry["topic"] for entry in person.recorded] == ["identity.revocations", "identity.contacts"]
+    assert person.recorded[1]["data"] == {"person": "person-li-na"}
+    person.take_recorded()
+    person.forget(NOW)
+    assert person.recorded == []
+    with pytest.raises(Forgotten):
+        person.revise(wish(), "h", NOW)
+
+
+def test_an_officer_is_not_forgotten() -> None:
+    person = li_na()
+    person.revise(wish(post=Post(organisation="police", division="2102")), "h", NOW)
+    with pytest.raises(Conflict, match="still_needed"):
+        person.forget(NOW)
+    assert person.name == "李娜"
 
 
 def test_an_application_has_no_account_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """Whatever a token says that is no longer so, it is refused: after any acts in any order."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from services.identity.accounts.domain import Client, ClientWish, Person, Person
 from services.identity.revocable import Revocable
 from services.identity.sessions.domain import LIFE, Session
 from shared.contracts.identity import RevocationPublished
+from shared.errors import Conflict
+from shared.personal import Forgotten
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BACK = "https://portal.example.org/back"
@@ -72,7 +75,8 @@ class Town:
         program = (client.kind, client.secret_hash, client.organisation, client.division)
         if session is None:
             return {"program": program}
-        return {"program": program, "post": self.person.post, "password": self.person.password_hash}
+        person = (self.person.post, self.person.password_hash, self.person.forgotten_at)
+        return {"program": program, "person": person}
 
     def is_live(self, session: str) -> bool:
         return self.sessions[session].is_live(self.person.token_version, self.now)
@@ -80,6 +84,8 @@ class Town:
     # -- acts ----------------------------------------------------------------------------------------------
 
     def begin(self, n: int) -> None:
+        if self.person.forgotten_at is not None:  # nobody can sign in
+            return
         id_ = f"session-{len(self.sessions)}"
         self.sessions[id_] = Session(
             id=id_, person=self.person.id, user_version=self.person.token_version, browser=str(n), begun_at=self.now
@@ -99,7 +105,8 @@ class Town:
     def revise_person(self, n: int) -> None:
         post, hash_ = POSTS[n % 3], "ab"[n // 3 % 2]
         wish = PersonWish(login="li.na", name=f"Li Na {n % 2}", post=post)
-        self.person.revise(wish, hash_, self.now)
+        with suppress(Forgotten):
+            self.person.revise(wish, hash_, self.now)
 
     def revise_client(self, n: int) -> None:
         self.client.revise(CLIENTS[n % len(CLIENTS)], "xy"[n // len(CLIENTS) % 2], self.now)
@@ -107,6 +114,10 @@ class Town:
     def end(self, n: int) -> None:
         if self.sessions:
             self.sessions[f"session-{n % len(self.sessions)}"].end(self.now)
+
+    def forget(self, _: int) -> None:
+        with suppress(Conflict):  # an officer is not forgotten
+            self.person.forget(self.now)
 
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
@@ -126,6 +137,7 @@ ACTS: tuple[Callable[[Town, int], None], ...] = (
     Town.revise_client,
     Town.end,
     Town.sign_out,
+    Town.forget,
     Town.sleep,
 )
 

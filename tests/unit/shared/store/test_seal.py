@@ -191,11 +191,15 @@ async def test_what_was_said_of_a_person_is_ciphertext_in_the_journal(people: Pe
     assert json.loads(read.data or "") == {"petitioner": LI, "name": "李娜 canary"}
 
 
-async def test_a_digest_does_not_tell_who_it_was(people: People, li: Petitioner) -> None:
+async def test_a_digest_does_not_tell_who_it_was(people: People, li: Petitioner, clock: FakeClock) -> None:
     guessed = PetitionerListed(petitioner=LI, name="李娜 canary").model_dump_json().encode()
     (entry,) = await people.journal(LI)
     assert (entry.data or "").encode() == guessed
     assert entry.sha256 != hashlib.sha256(guessed).hexdigest()
+    await people.change(LI, lambda one: one.call("李娜 canary", clock.now()))
+    one, other = await people.journal(LI)
+    assert one.data == other.data
+    assert one.sha256 != other.sha256, "nor that it was the same both times"
 
 
 async def test_an_entry_that_was_exchanged_is_found_out(people: People, li: Petitioner, clock: FakeClock) -> None:

@@ -18,13 +18,18 @@ from shared.web.paging import Window
 log = structlog.get_logger(__name__)
 
 
-async def find_people(desk: Desk, asked: dict[store.Kind, str | None], window: Window) -> list[str]:
-    """Ids of the people with exactly this login name, mail address or phone number. Raises `Invalid` (`one_wanted`)."""
+async def find_people(desk: Desk, by: str, asked: dict[store.Kind, str | None], window: Window) -> list[str]:
+    """Ids of the people with exactly this login name, mail address or phone number; `by` whom it was asked is logged.
+
+    Raises `Invalid` (`one_wanted`).
+    """
     named = [(kind, value) for kind, value in asked.items() if value is not None]
     if len(named) != 1:
         raise Invalid("Say one of login, mail and phone", code="one_wanted")
     ((kind, value),) = named
-    return await store.found_by(desk.people, kind, desk.opened.hash(kind, value), window)
+    found = await store.found_by(desk.people, kind, desk.opened.hash(kind, value), window)
+    log.info("people.searched", kind=kind, found=len(found), by=by)
+    return found
 
 
 async def everything(desk: Desk, person_id: str) -> Everything:
@@ -48,7 +53,7 @@ def _entry(entry: JournalEntry) -> Entry:
     return Entry(sequence=entry.sequence, time=entry.time, type=entry.type, topic=entry.topic, data=data)
 
 
-async def forget(desk: Desk, id_: str) -> None:
+async def forget(desk: Desk, by: str, id_: str) -> None:
     """Forget a person for good (个人信息保护法 Art. 47). Raises `NotFound`, and `Conflict` with every reason why not.
 
     The first write decides it; what follows from it is done at once, and by a timer where this process dies.
@@ -56,7 +61,7 @@ async def forget(desk: Desk, id_: str) -> None:
     now = desk.clock.now()
     person = await desk.people.change(id_, lambda person: person.forget(now))
     await _follow(desk, person)
-    log.info("person.forgotten", account=id_)
+    log.info("person.forgotten", account=id_, by=by)
 
 
 async def tend(desk: Desk, id_: str) -> bool:

@@ -1,12 +1,10 @@
 """Master keys: a file and a service do the same, and a file that changes is read again."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from services.identity.datakeys.masterkeys import SETTING, MasterKeyFile, parsed
+from services.identity.datakeys.masterkeys import SETTING, MasterKeyFile, main, parsed
 from shared.store import Unavailable
 from shared.testing.kms import FakeKms
 
@@ -110,12 +108,17 @@ async def test_a_slip_in_the_file_closes_nothing_and_stops_nobody_who_reads(tmp_
         await masters.current()
 
 
-def test_an_operator_adds_a_key_on_the_command_line(tmp_path: Path) -> None:
+def test_an_operator_adds_a_key_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "master.keys"
     path.write_text(f"{LINES[0]}\n")
-    line = [sys.executable, "-m", "services.identity.datakeys.masterkeys"]
-    done = subprocess.run(line, env={SETTING: str(path)}, capture_output=True, text=True, check=True)
-    assert list(parsed(path.read_text())) == [done.stdout.strip(), "2026-11"]
-    for environment, code in (({}, 2), ({SETTING: str(tmp_path / "no" / "folder")}, 1)):
-        told = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-        assert (told.returncode, bool(told.stderr), told.stdout) == (code, True, "")
+    monkeypatch.setenv(SETTING, str(path))
+    assert main() == 0
+    assert list(parsed(path.read_text())) == [capsys.readouterr().out.strip(), "2026-11"]
+    monkeypatch.setenv(SETTING, str(tmp_path / "no" / "folder"))
+    assert main() == 1
+    monkeypatch.delenv(SETTING)
+    assert main() == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.splitlines()[-1]) == ("", f"{SETTING} is missing")

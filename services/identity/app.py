@@ -10,8 +10,6 @@ from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
-from services.identity.browser import ensure_own_client
-from services.identity.browser import router as browser_router
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.datakeys import commands as data_keys
@@ -41,6 +39,8 @@ from services.identity.signin import pages as signin_pages
 from services.identity.signin.commands import forget_grant
 from services.identity.signin.domain import Grant
 from services.identity.signin.throttle import Throttle
+from services.identity.visit import ensure_own_client
+from services.identity.visit import router as visit_router
 from shared.clock import Clock, SystemClock
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
@@ -97,7 +97,7 @@ def _wire(
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
         organisations_api.router, accounts_api.router, sessions_api.router, keys_api.router, token_api.router,
-        signin_pages.router, browser_router, personal_api.router, personal_pages.router, keys_router(),
+        signin_pages.router, visit_router, personal_api.router, personal_pages.router, keys_router(),
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk

@@ -76,6 +76,6 @@ async def tend(desk: Desk, id_: str) -> bool:
 async def _follow(desk: Desk, person: Person) -> None:
     """The sessions end, and the data key is destroyed: with it the journal's entries about the person are unreadable,
     and every copy of the documents that was ever made."""
-    await sessions.end_each(desk, person.id)
+    await sessions.end_open(desk, person.id)
     await data_keys.destroy(desk, person.id)
     await desk.people.wake(person.id, person.wake_at or desk.clock.now())

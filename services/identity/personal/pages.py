@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.identity.browser import TheVisit
 from services.identity.personal import commands
 from services.identity.personal.texts import label, words
+from services.identity.visit import TheVisit
 from services.identity.web import TheDesk
 from shared.clock import CITY_TIME
 from shared.web import pages

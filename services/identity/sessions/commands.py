@@ -60,12 +60,12 @@ async def end_all(desk: Desk, person: str) -> int:
     """Sign a person out everywhere: all tokens at once, then each session; how many there were. Raises `NotFound`."""
     there = len(await mine(desk, person))
     await desk.people.change(person, lambda known: known.sign_out(desk.clock.now()))
-    await end_each(desk, person)
+    await end_open(desk, person)
     return there
 
 
-async def end_each(desk: Desk, person: str) -> None:
-    """End the sessions of a person whose tokens are ended already."""
+async def end_open(desk: Desk, person: str) -> None:
+    """End each session of a person."""
     while sessions := await store.open_of(desk.sessions, person):
         for session in sessions:
             await desk.sessions.change(session.id, lambda session: session.end(desk.clock.now()))

@@ -8,12 +8,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from shared.contracts.registry import EventModel
 from shared.errors import DomainError
+from shared.personal import personal_fields
 
 EVENT_LIMIT = 900_000
 """Bytes of one event's JSON: below Kafka's default of 1 MiB for a record, with room for the headers."""
@@ -36,6 +37,8 @@ class Recorded:
     """The payload is about people and leaves the journal when its topic's retention is over."""
     time: datetime
     body: bytes
+    sealed: bool = False
+    """The payload has personal fields: in the store it is ciphertext."""
 
     @property
     def sha256(self) -> str:
@@ -49,6 +52,9 @@ class Aggregate(BaseModel):
     model_config = ConfigDict(
         populate_by_name=True, extra="ignore", validate_assignment=True, hide_input_in_errors=True
     )
+
+    whose: ClassVar[str] = "_id"
+    """Field of the document that says whose its personal fields are: under that person's data key they are sealed."""
 
     id: str = Field(alias="_id", min_length=1, max_length=200)
     v: int = 0
@@ -71,7 +77,8 @@ class Aggregate(BaseModel):
             if to is None:
                 raise ValueError(f"{event.type} is written on {topic}: say to whom")
             topic = topic[: topic.index("{")] + to + topic[topic.index("}") + 1 :]
-        self._recorded.append(Recorded(event.type, topic, event.personal and not event.table, now, body))
+        forgets, sealed = event.personal and not event.table, bool(personal_fields(type(event)))
+        self._recorded.append(Recorded(event.type, topic, forgets, now, body, sealed))
 
     def wake(self, now: datetime) -> None:  # noqa: ARG002 - what to do is the aggregate's own
         """Do what `wake_at` was set for. Called once per due time, whatever the number of replicas."""

@@ -30,6 +30,7 @@ from shared.store import Collection, Database, Repository
 from shared.store.collection import Index, Timed, Unavailable
 from shared.store.lease import Lease
 from shared.store.remembered import Remembered
+from shared.store.seal import DataKeys
 from shared.timers import Timers, Waking
 
 log = structlog.get_logger("runtime")
@@ -74,9 +75,9 @@ class Runtime:
 
     # -- naming the parts --------------------------------------------------------------------------------
 
-    def repository(self, name: str, model: type[A], *indexes: Index) -> Repository[A]:
-        """A repository whose journal the relay publishes."""
-        repository = Repository(self.database, name, model, partial(self._written, name))
+    def repository(self, name: str, model: type[A], *indexes: Index, keys: DataKeys | None = None) -> Repository[A]:
+        """A repository whose journal the relay publishes; with data `keys`, what is personal in it is sealed."""
+        repository = Repository(self.database, name, model, partial(self._written, name), keys=keys)
         self._repositories.append((repository, indexes))
         return repository
 

@@ -15,6 +15,8 @@ from deploy.setup import SAMPLES, samples
 
 GROUPS = ("platform", "services", "departments")
 """Started in this order, stopped in the other."""
+MASTER_KEYS = Path("keys") / "master.keys"
+"""Beside the data and not in it: whoever has a copy of the data alone has nobody's name."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def service_environment(platform: Platform, service: str) -> dict[str, str]:
             "TONGBAN_KEY_PASSPHRASE": secrets["key-passphrase"],
             "TONGBAN_LOOKUP_KEY": secrets["lookup-key"],
             "TONGBAN_OPERATOR_SECRET": secrets["operator"],
+            "TONGBAN_MASTER_KEY_FILE": str(settings.state / MASTER_KEYS),
         },
         "intake": {"TONGBAN_FILES_URL": (settings.state / "files").as_uri()},
         "notifications": {

@@ -10,7 +10,7 @@ from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
-from services.identity.accounts.store import PEOPLE_INDEXES
+from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.companies import api as companies_api
@@ -20,6 +20,12 @@ from services.identity.companies.store import CLAIM_INDEXES, COMPANY_INDEXES
 from services.identity.consents import api as consents_api
 from services.identity.consents.domain import Consent
 from services.identity.consents.store import INDEXES as CONSENT_INDEXES
+from services.identity.datakeys import commands as data_keys
+from services.identity.datakeys.api import keys_router
+from services.identity.datakeys.domain import DataKey
+from services.identity.datakeys.masterkeys import MasterKeyFile, MasterKeys
+from services.identity.datakeys.opened import OpenedKeys
+from services.identity.datakeys.store import INDEXES as DATA_KEY_INDEXES
 from services.identity.desk import Desk
 from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
@@ -33,6 +39,9 @@ from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.personal import api as personal_api
+from services.identity.personal import commands as personal
+from services.identity.personal import pages as personal_pages
 from services.identity.posts import api as posts_api
 from services.identity.posts.commands import explained
 from services.identity.posts.store import OFFICERS
@@ -55,6 +64,8 @@ from services.identity.signin.throttle import Throttle
 from services.identity.tokens import api as tokens_api
 from services.identity.tokens import commands as tokens
 from services.identity.tokens.domain import Assertion, Code, Family
+from services.identity.visit import ensure_own_client
+from services.identity.visit import router as visit_router
 from shared.clock import Clock, SystemClock
 from shared.contracts.identity import KeyPublished
 from shared.messaging.relay import Outlet
@@ -70,21 +81,23 @@ TO_IDENTITY = "sharing.to.identity"
 def build_app(settings: IdentitySettings) -> FastAPI:
     """The service as it runs."""
     database = MongoDatabase(settings.mongo_uri.get_secret_value(), settings.mongo_database)
-    return _wire(settings, database, SystemClock(), None)[0]
+    return _wire(settings, database, SystemClock(), None, MasterKeyFile(settings.master_key_file))[0]
 
 
 def build_for_tests(
-    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet
+    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet, masters: MasterKeys | None = None
 ) -> tuple[FastAPI, Runtime, Desk]:
-    """The same service over a store, a clock and an outlet of the test's own."""
-    return _wire(settings, database, clock, outlet)
+    """The same service over a store, a clock, an outlet and master keys of the test's own."""
+    return _wire(settings, database, clock, outlet, masters or MasterKeyFile(settings.master_key_file))
 
 
 def _wire(
-    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None
+    settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None, masters: MasterKeys
 ) -> tuple[FastAPI, Runtime, Desk]:
     runtime, teller = Runtime(settings, database, clock, outlet=outlet), Teller()
     runtime.at_stop(teller.close)
+    data_keys_kept = runtime.repository("data_keys", DataKey, *DATA_KEY_INDEXES)
+    opened = OpenedKeys(data_keys_kept, masters, settings.lookup_key.get_secret_value())
     lookup = Lookup(settings.lookup_key.get_secret_value())
     codes = CodeVerifier(lookup)
     desk = Desk(
@@ -93,7 +106,10 @@ def _wire(
         divisions=runtime.repository("divisions", Division),
         organisations=runtime.repository("organisations", Organisation),
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
-        people=runtime.repository("people", Person, *PEOPLE_INDEXES, OFFICERS),
+        masters=masters,
+        data_keys=data_keys_kept,
+        opened=opened,
+        people=runtime.repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
         clients=runtime.repository("clients", Client),
         passwords=Passwords(),
         keys=runtime.repository("signing_keys", SigningKey),
@@ -101,7 +117,7 @@ def _wire(
         codes=runtime.repository("codes", Code),
         families=runtime.repository("families", Family),
         assertions=runtime.repository("assertions", Assertion),
-        sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
+        sessions=runtime.repository("sessions", Session, *SESSION_INDEXES, keys=opened),
         canaries=runtime.repository("canaries", Canary),
         consents=runtime.repository("consents", Consent, *CONSENT_INDEXES),
         mandates=runtime.repository("mandates", Mandate, *MANDATE_INDEXES),
@@ -110,13 +126,13 @@ def _wire(
         lookup=lookup,
         verifiers=of_city(codes),
         code_verifier=codes,
-        registrations=runtime.repository("registrations", Registration),
+        registrations=runtime.repository("registrations", Registration, keys=opened),
         tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
         companies=runtime.repository("companies", Company, *COMPANY_INDEXES),
-        claims=runtime.repository("claims", Claim, *CLAIM_INDEXES),
+        claims=runtime.repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
     )
     runtime.read(lambda: [TO_IDENTITY], handlers.table(desk))
-    runtime.wake(desk.people)
+    runtime.wake(desk.people, partial(personal.tend, desk))
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
     runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
@@ -126,6 +142,7 @@ def _wire(
     runtime.wake(desk.canaries, partial(tend_canary, desk))
     runtime.wake(desk.registrations, partial(registrations.tend, desk))
     runtime.wake(desk.claims, partial(companies.tend, desk))
+    runtime.wake(desk.data_keys, partial(data_keys.tend, desk))
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
     runtime.beside(partial(_reload_keys, desk, changed))
@@ -134,6 +151,7 @@ def _wire(
         organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, sessions_pages.router,
         keys_api.router, tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
         proofs_api.router, registrations_api.router, registration_pages.router, companies_api.router,
+        visit_router, personal_api.router, personal_pages.router, keys_router(),
     )  # fmt: skip
     said, heard = contracts.PUBLISHES, contracts.READS
     what_callers_are = partial(explained, desk)
@@ -151,7 +169,12 @@ async def _reload_keys(desk: Desk, changed: asyncio.Event) -> None:
 
 
 async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
-    """From the first start there are a signing key and the operators' program, with the secret of the settings."""
+    """From the first start there are keys, the operators' program with the secret of the settings, and our own one;
+    what an earlier version kept is sealed as now."""
     await keys.ensure_keys(desk)
+    await data_keys.ensure_master(desk)
+    await drop_old_indexes(desk.people)
+    await data_keys.seal_all(desk)
     await ensure_canary(desk)
     await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))
+    await ensure_own_client(desk)

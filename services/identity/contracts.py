@@ -6,6 +6,7 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.DivisionPublished,
     identity.OrganisationPublished,
     identity.ContactPublished,
+    identity.ContactForgotten,
     identity.KeyPublished,
     identity.RevocationPublished,
     identity.OrganisationAdmitted,

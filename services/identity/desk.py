@@ -2,12 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.canaries.domain import Canary
 from services.identity.companies.domain import Claim, Company
 from services.identity.consents.domain import Consent
+from services.identity.datakeys.domain import DataKey
+from services.identity.datakeys.masterkeys import MasterKeys
+from services.identity.datakeys.opened import OpenedKeys
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.lookup import Lookup
@@ -27,13 +31,16 @@ from shared.store import Repository
 
 @dataclass(frozen=True)
 class Desk:
-    """Stores, keys and clock: everything but the wish itself."""
+    """Stores, keys and clock: everything but the wish itself. `opened`: the data keys as personal data needs them."""
 
     issuer: str
     clock: Clock
     divisions: Repository[Division]
     organisations: Repository[Organisation]
     duties: Duties
+    masters: MasterKeys
+    data_keys: Repository[DataKey]
+    opened: OpenedKeys
     people: Repository[Person]
     clients: Repository[Client]
     passwords: Passwords
@@ -56,3 +63,8 @@ class Desk:
     tries: Tries
     companies: Repository[Company]
     claims: Repository[Claim]
+
+    @property
+    def sealed(self) -> tuple[Repository[Any], ...]:
+        """Where personal data is kept."""
+        return self.people, self.sessions, self.registrations, self.claims

@@ -1,5 +1,6 @@
 """What identity needs beyond every service's settings."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -8,13 +9,17 @@ from shared.settings import ServiceSettings
 
 
 class IdentitySettings(ServiceSettings):
-    """`key_passphrase` closes the signing key in the store; `operator_secret` is that of the client `operator`;
-    under `lookup_key` ID numbers are digested: with another one nobody is found any more."""
+    """`key_passphrase` closes the signing key in the store; `operator_secret` is that of the client `operator`.
+
+    `master_key_file` holds the keys that close people's data keys. By hashes under `lookup_key` people are found: with
+    another one they have to be hashed again, and ID numbers cannot be.
+    """
 
     service: ClassVar[str] = "identity"
 
     key_passphrase: SecretStr = Field(min_length=16)
     lookup_key: SecretStr = Field(min_length=32)
     operator_secret: SecretStr = Field(min_length=16, max_length=128)
+    master_key_file: Path
     http_behind_seconds: float = Field(default=3600.0, gt=0, le=3600)
     """Signing in brings no work to the lane, which hears departments' answers only: it is not refused for them."""

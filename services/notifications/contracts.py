@@ -13,6 +13,7 @@ READS: tuple[type[EventModel], ...] = (
     identity.OrganisationPublished,
     identity.ContactPublished,
     identity.CodeIssued,
+    identity.ContactForgotten,
     intake.ItemPublished,
     intake.CaseAccepted,
     intake.SupplementRequested,

@@ -14,6 +14,7 @@ def table(desk: Desk) -> Handlers:
     return {
         identity.ContactPublished: partial(contacts.keep, desk),
         identity.CodeIssued: partial(messages.tell_code, desk),
+        identity.ContactForgotten: partial(contacts.forget, desk),
         intake.CaseAccepted: partial(messages.tell, desk, "case-accepted"),
         intake.SupplementRequested: partial(messages.tell, desk, "supplement-requested"),
         intake.CaseDecided: partial(messages.tell, desk, "case-decided"),

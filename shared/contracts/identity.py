@@ -2,11 +2,12 @@
 of people who want to prove who they are."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from shared.contracts.registry import EventModel, Text, published
+from shared.personal import PERSONAL
 
 REAL_NAME, COMPANY = "real-name-registration", "company-registration"
 PURPOSES = frozenset({REAL_NAME, COMPANY})
@@ -44,10 +45,21 @@ class ContactPublished(EventModel):
     """How a person is reached. Read by notifications only."""
 
     person: str
-    name: str
-    mail: str | None = None
-    phone: str | None = None
+    name: Annotated[str, PERSONAL]
+    mail: Annotated[str | None, PERSONAL] = None
+    phone: Annotated[str | None, PERSONAL] = None
     language: Literal["zh", "en"] = "zh"
+
+
+@published("tongban.identity.contact-forgotten.v1", on="identity.contacts", personal=True, table=True)
+class ContactForgotten(EventModel):
+    """The last row of a person who was forgotten: whoever keeps contacts forgets this one.
+
+    It stands in the contact's place for good. An empty record (a tombstone of Kafka's) would go after a day, and a
+    reader that was away for longer would never hear of it.
+    """
+
+    person: str
 
 
 @published("tongban.identity.key-published.v1", on="identity.keys", table=True)
@@ -158,7 +170,7 @@ class MandateEnded(EventModel):
     principal: str
     agent: str
     by: str
-    ground: Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above"]
+    ground: Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above", "forgotten"]
 
 
 @published("tongban.identity.substitution-arranged.v1", on="identity.events")
@@ -215,7 +227,7 @@ class ProofWished(EventModel):
     fields: list[str] = Field(min_length=1)
     purpose: str
     subject: str
-    given: dict[str, str] = Field(min_length=1)
+    given: Annotated[dict[str, str], PERSONAL] = Field(min_length=1)
 
 
 @published("tongban.identity.code-issued.v1", on="identity.to.notifications", personal=True)
@@ -227,9 +239,9 @@ class CodeIssued(EventModel):
 
     about: str
     person: str
-    mail: str
+    mail: Annotated[str, PERSONAL]
     language: Literal["zh", "en"]
-    code: str
+    code: Annotated[str, PERSONAL]
     until: AwareDatetime
 
 

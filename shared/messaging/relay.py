@@ -209,7 +209,7 @@ class Relay:
         """Publish what is pending, and bring what has landed. A document that hangs goes on in the background."""
         now, collection = time.monotonic(), repository.collection
         self._resting = {at: until for at, until in self._resting.items() if until > now}
-        found = await self._pending(collection)
+        found = await self._pending(repository)
         self._metrics.waiting.labels(collection.name).set(len(found) + len(self._backlog[collection.name]))
         ready = [
             (at, document)
@@ -224,12 +224,13 @@ class Relay:
         landed = [at for at, task in self._flying.items() if at[0] == collection.name and task.done()]
         return [self._land(at) for at in landed]
 
-    async def _pending(self, collection: Collection) -> list[Document]:
+    async def _pending(self, repository: Repository[Any]) -> list[Document]:
         """The next documents with something to send, and the order to come again where there are more.
 
         Of a long backlog the ids are read once: the store goes through all that match, however few are wanted.
         """
-        only, backlog = ("v", "seq", "sent", "pending", "journal"), self._backlog[collection.name]
+        collection, backlog = repository.collection, self._backlog[repository.collection.name]
+        only = ("v", "seq", "sent", "pending", "journal", repository.model.whose)
         if backlog:
             ids = [backlog.popleft() for _ in range(min(BATCH, len(backlog)))]
             self.nudge(collection.name)
@@ -294,7 +295,7 @@ class Relay:
             for n in range(sent + 1, int(document["seq"]) + 1):
                 if self._lease.lost:  # held up until somebody else may have taken over: the rest is not ours
                     return _Carried(document, sent)
-                await self._send(str(document["_id"]), n, journal[str(n)])
+                await self._send(str(document["_id"]), n, await repository.disclosed(document, n, journal[str(n)]))
                 crashpoint.reached("after-produce")
                 sent = n
         except Exception as exc:  # noqa: BLE001 - any failure leaves the rest pending, and is logged

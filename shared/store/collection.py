@@ -1,4 +1,4 @@
-"""What the services may ask of a document store: ten operations, the same for every driver."""
+"""What the services may ask of a document store: eleven operations, the same for every driver."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,6 +79,10 @@ class Collection(Protocol):
 
     async def ensure(self, *indexes: Index) -> None:
         """Make the indexes that are not there."""
+        ...
+
+    async def drop(self, index: Index) -> None:
+        """Take away an index that an earlier version made; none of these keys there is as well."""
         ...
 
 

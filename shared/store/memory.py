@@ -265,6 +265,10 @@ class MemoryCollection:
         await self._database.reached()
         self._unique += [index for index in indexes if index.unique and index not in self._unique]
 
+    async def drop(self, index: Index) -> None:
+        await self._database.reached()
+        self._unique = [one for one in self._unique if list(one.keys) != list(index.keys)]
+
 
 class MemoryDatabase:
     """A database in memory; see `Database`. `down` makes every operation raise `Unavailable`."""

@@ -26,6 +26,8 @@ TRANSIENT = frozenset({6, 7, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11
 INTERNAL, ENGINE = 1, "WiredTiger error"
 """A full disk, as the embedded store tells it: its engine failed, which is nobody's fault who asked."""
 DUPLICATE = 11000
+NOT_THERE = frozenset({26, 27})
+"""No such collection, no such index."""
 TOGETHER = 500
 """Inserts in one round trip, at most."""
 TOGETHER_BYTES = 8_000_000
@@ -163,6 +165,13 @@ class MongoCollection:
             if index.partial is not None:
                 options["partialFilterExpression"] = dict(index.partial)
             await _asked(self._c.create_index(list(index.keys), **options))
+
+    async def drop(self, index: Index) -> None:
+        try:
+            await _asked(self._c.drop_index(list(index.keys)))
+        except errors.OperationFailure as exc:
+            if exc.code not in NOT_THERE:
+                raise
 
 
 class MongoDatabase:

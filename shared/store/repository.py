@@ -18,7 +18,9 @@ from pydantic import BaseModel
 from shared import crashpoint, telemetry
 from shared.aggregate import Aggregate, Recorded
 from shared.errors import NotFound, PreconditionFailed
+from shared.personal import personal_fields
 from shared.store.collection import Database, Document, DuplicateKey, Index
+from shared.store.seal import DataKeys, Seal
 
 A = TypeVar("A", bound=Aggregate)
 R = TypeVar("R")
@@ -58,7 +60,10 @@ class Cause(Protocol):
 
 
 class JournalEntry(BaseModel):
-    """One entry of an aggregate's journal. `data` is the payload's JSON, `None` once it is forgotten."""
+    """One entry of an aggregate's journal. `data` is the payload's JSON, `None` once it is forgotten.
+
+    `sha256` is over the data as it was written; where it is sealed, over its salt and the data.
+    """
 
     sequence: int
     type: str
@@ -133,19 +138,31 @@ def _entry(recorded: Recorded, trace: str) -> Document:
     }
     if recorded.forgets:
         entry["personal"] = True
+    if recorded.sealed:
+        entry["sealed"] = True
     return entry
 
 
 class Repository(Generic[A]):
-    """Loads and saves aggregates of one class. `on_write` wakes the relay and the timers of this process."""
+    """Loads and saves aggregates of one class. `on_write` wakes the relay and the timers of this process; with the
+    data `keys` personal fields are sealed in the store."""
 
     def __init__(
-        self, database: Database, name: str, model: type[A], on_write: Callable[[Aggregate], None] = lambda _: None
+        self,
+        database: Database,
+        name: str,
+        model: type[A],
+        on_write: Callable[[Aggregate], None] = lambda _: None,
+        *,
+        keys: DataKeys | None = None,
     ) -> None:
+        if keys is None and personal_fields(model):
+            raise TypeError(f"{model.__name__} has personal fields: its repository needs data keys")
         self.collection = database.collection(name)
         self.archive = database.collection(f"{name}_journal")
         self.model = model
         self._on_write = on_write
+        self.seal = Seal(keys, name, model) if keys is not None else None
         self._written: OrderedDict[str, tuple[float, Document]] = OrderedDict()
 
     async def ensure(self, *indexes: Index) -> None:
@@ -155,6 +172,7 @@ class Repository(Generic[A]):
             Index([("pending", 1)], partial={"pending": {"$gt": 0}}),
             Index([("wake_at", 1)], partial={"wake_at": {"$gt": EPOCH}}),
             Index([("forget_at", 1)], partial={"forget_at": {"$gt": EPOCH}}),
+            *([Index([("sealed", 1)])] if self.seal is not None else []),
             *indexes,
         )
         await self.archive.ensure(Index([("aggregate", 1)]))
@@ -170,7 +188,7 @@ class Repository(Generic[A]):
         if any(r.forgets for r in recorded):
             document["forget_at"] = recorded[0].time + PERSONAL_RETENTION
         try:
-            await self.collection.insert(document)
+            await self.collection.insert(await self._closed(aggregate, document, whole=True))
         except DuplicateKey as exc:
             raise AlreadyThere(aggregate.id) from exc
         crashpoint.reached("after-write")
@@ -201,7 +219,7 @@ class Repository(Generic[A]):
 
     async def find(self, id_: str) -> A | None:
         """The aggregate, or None."""
-        document = await self.collection.get(id_, without=("journal",))
+        document = await self._read(id_)
         return None if document is None else self.load(document)
 
     async def get(self, id_: str) -> A:
@@ -211,8 +229,26 @@ class Repository(Generic[A]):
         return found
 
     def load(self, document: Document) -> A:
-        """An aggregate from its document, as queries of a feature's store find it."""
+        """An aggregate from its document, as queries of a feature's store find it. Sealed ones: see `opened`."""
+        if self.seal is not None and self.seal.is_closed(document):
+            raise TypeError(f"{self.collection.name} {document['_id']} is sealed: use `opened`")
         return self.model.model_validate(document)
+
+    async def opened(self, document: Document) -> A:
+        """An aggregate from its document where personal fields are sealed. Raises `SealBroken`."""
+        return self.load(document if self.seal is None else await self.seal.open(document))
+
+    async def _read(self, id_: str) -> Document | None:
+        document = await self.collection.get(id_, without=("journal",))
+        return document if document is None or self.seal is None else await self.seal.open(document)
+
+    async def _closed(self, aggregate: A, fields: Document, *, whole: bool = False) -> Document:
+        """Fields as they go into the store."""
+        if self.seal is None:
+            return fields
+        whose = aggregate.id if self.model.whose == "_id" else getattr(aggregate, self.model.whose)
+        closed = await self.seal.close(aggregate.id, whose, fields)
+        return closed | {"sealed": self.seal.shape} if whole else closed
 
     async def change(
         self,
@@ -230,7 +266,7 @@ class Repository(Generic[A]):
         """
         for attempt in range(ATTEMPTS):
             recalled = self._recall(id_) if attempt == 0 and version is None else None
-            document = recalled or await self.collection.get(id_, without=("journal",))
+            document = recalled or await self._read(id_)
             if document is None:
                 raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
             aggregate = self.load(document)
@@ -244,7 +280,7 @@ class Repository(Generic[A]):
                 if recalled:  # that something may not be is said after a look at the store
                     continue
                 raise
-            update, after = self._update(aggregate, before, cause)
+            update, after = await self._update(aggregate, before, cause)
             if update is None and recalled:
                 continue
             if update is None:
@@ -276,7 +312,9 @@ class Repository(Generic[A]):
         at, document = self._written.pop(id_, (0.0, None))
         return document if time.monotonic() - at < WRITTEN_SECONDS else None
 
-    def _update(self, aggregate: A, before: Document, cause: Cause | None) -> tuple[dict[str, Any] | None, Document]:
+    async def _update(
+        self, aggregate: A, before: Document, cause: Cause | None
+    ) -> tuple[dict[str, Any] | None, Document]:
         """What to write, if anything, and the state that is then in the store."""
         recorded, after = aggregate.take_recorded(), _state(aggregate)
         changed = {field: value for field, value in after.items() if before.get(field) != value}
@@ -298,22 +336,30 @@ class Repository(Generic[A]):
             update["$set"][f"heard.{_heard_key(cause)}"] = cause.sequence
         elif cause is not None:
             update["$push"] = {"seen": {"$each": [_seen_name(cause)], "$slice": -SEEN_LIMIT}}
+        update["$set"] = await self._closed(aggregate, update["$set"])
         return update, after
 
-    @staticmethod
-    def _entries(recorded: Sequence[Recorded], after: int) -> Document:
+    def _entries(self, recorded: Sequence[Recorded], after: int) -> Document:
+        if self.seal is None and (personal := [r.type for r in recorded if r.sealed]):
+            raise TypeError(f"{personal[0]} has personal fields: the repository of its writer needs data keys")
         trace = telemetry.current()
         return {str(after + n): _entry(r, trace) for n, r in enumerate(recorded, 1)}
 
     async def journal(self, id_: str) -> list[JournalEntry]:
         """The aggregate's entries in order, the trimmed ones included; raises `NotFound`."""
-        documents = await self.collection.find({"_id": id_}, only=("journal", "trimmed"), limit=1)
+        only = ("journal", "trimmed", self.model.whose)
+        documents = await self.collection.find({"_id": id_}, only=only, limit=1)
         if not documents:
             raise NotFound(f"there is no {self.model.__name__.lower()} {id_}")
         kept = [{"sequence": int(n), **entry} for n, entry in documents[0]["journal"].items()]
         trimmed = await self.archive.find({"aggregate": id_}, limit=1_000_000) if documents[0].get("trimmed") else []
-        entries = {entry["sequence"]: JournalEntry.model_validate(entry) for entry in [*trimmed, *kept]}
-        return [entries[n] for n in sorted(entries)]
+        entries = {entry["sequence"]: entry for entry in [*trimmed, *kept]}
+        disclosed = [await self.disclosed(documents[0], n, entries[n]) for n in sorted(entries)]
+        return [JournalEntry.model_validate(entry) for entry in disclosed]
+
+    async def disclosed(self, document: Document, n: int, entry: Document) -> Document:
+        """A journal entry as it is published; without its data where that is forgotten. Raises `SealBroken`."""
+        return entry if self.seal is None else await self.seal.open_entry(document, n, entry)
 
     async def due(self, now: datetime, limit: int = 100) -> list[str]:
         """Ids of aggregates that want to be woken by `now`."""

@@ -37,7 +37,7 @@ async def _fill(things: Collection, *documents: Document) -> None:
 
 
 class StoreConformance:
-    """The ten operations, the operators and the kinds of index that the kernel and the features rely on."""
+    """The eleven operations, the operators and the kinds of index that the kernel and the features rely on."""
 
     # -- insert, get, delete -----------------------------------------------------------------------------
 
@@ -381,3 +381,20 @@ class StoreConformance:
         for _ in range(2):
             await things.ensure(Index([("number", 1)], unique=True), Index([("_id", 1), ("v", 1)]))
         await things.insert({"_id": "a", "number": 1})
+
+    async def test_an_index_that_was_dropped_holds_nobody_up(self, things: Collection) -> None:
+        old = Index([("login", 1)], unique=True)
+        await things.drop(old)  # it was never there, nor is the collection
+        await things.ensure(old)
+        for _ in range(2):
+            await things.drop(old)
+        await _fill(things, {"_id": "a", "login": None}, {"_id": "b", "login": None})
+
+    async def test_a_unique_index_over_what_is_filled_in(self, things: Collection) -> None:
+        await things.ensure(Index([("hash", 1)], unique=True, partial={"hash": {"$gt": ""}}))
+        await _fill(things, {"_id": "a", "hash": "x"}, {"_id": "b", "hash": None}, {"_id": "c", "hash": None})
+        with pytest.raises(DuplicateKey):
+            await things.insert({"_id": "e", "hash": "x"})
+        assert await things.update({"_id": "a"}, {"$set": {"hash": None}})
+        assert await things.update({"_id": "b"}, {"$set": {"hash": "x"}}), "it is free"
+        assert await _ids(things, {"hash": "x"}) == ["b"]

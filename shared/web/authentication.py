@@ -214,8 +214,14 @@ class Verifier:
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token of identity")
 
 
+class Guard:
+    """What says who may call a route: it has exactly one."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Requires:
+class Requires(Guard):
     """The dependency of a protected route: a valid token (else 401), and an act that the caller may do (else 403)."""
 
     act: Act
@@ -246,7 +252,7 @@ class Requires:
 
 
 @dataclass(frozen=True, slots=True)
-class Public:
+class Public(Guard):
     """The dependency of a route that anybody may call, with the reason why."""
 
     why: str
@@ -274,7 +280,7 @@ class RoutePolicy:
 
     methods: frozenset[str]
     path: str
-    markers: tuple[Requires | Public, ...]
+    markers: tuple[Guard, ...]
 
 
 def policies(app: FastAPI) -> Iterator[RoutePolicy]:
@@ -285,8 +291,8 @@ def policies(app: FastAPI) -> Iterator[RoutePolicy]:
         yield RoutePolicy(frozenset(route.methods or ()), route.path or "", markers)
 
 
-def _markers(dependants: Sequence[Dependant]) -> Iterator[Requires | Public]:
+def _markers(dependants: Sequence[Dependant]) -> Iterator[Guard]:
     for dependant in dependants:
-        if isinstance(dependant.call, (Requires, Public)):
+        if isinstance(dependant.call, Guard):
             yield dependant.call
         yield from _markers(dependant.dependencies)

@@ -206,7 +206,7 @@ def _expected(document: Document, compacted: Iterable[str]) -> Iterator[tuple[in
     """Entries that have to be on a topic: of a compacted one the last of each aggregate."""
     last = {entry.topic: n for n, entry in sorted(document.journal.items())}
     for n, entry in document.journal.items():
-        if entry.sha256 is not None and (entry.topic not in compacted or last[entry.topic] == n):
+        if (entry.sha256 is not None or entry.sealed) and (entry.topic not in compacted or last[entry.topic] == n):
             yield n, entry
 
 

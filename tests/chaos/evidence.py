@@ -38,12 +38,14 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A journal entry; no digest: its data is forgotten by law, and it is on no topic any more."""
+    """A journal entry; no digest: its data is forgotten by law, and it is on no topic any more. `sealed`: what its data
+    is only its writer can tell, and it has to be on its topic like others."""
 
     type: str
     topic: str
     sha256: str | None
     data: dict[str, Any] | None = None
+    sealed: bool = False
 
     @property
     def kind(self) -> str:
@@ -197,8 +199,8 @@ def _trimmed(collection: Any) -> dict[str, dict[int, Entry]]:
 
 def _entry(entry: Mapping[str, Any]) -> Entry:
     text = entry["data"]
-    if text is None:
-        return Entry(entry["type"], entry["topic"], None)
+    if text is None or isinstance(text, bytes):
+        return Entry(entry["type"], entry["topic"], None, sealed=text is not None)
     return Entry(entry["type"], entry["topic"], _sha256(text.encode()), _data(entry["type"], text))
 
 

@@ -31,6 +31,7 @@ _SETTINGS = {
     "key_passphrase": "not used for specs",
     "lookup_key": "not used for specs, and long enough",
     "operator_secret": "not used for specs",
+    "master_key_file": Path("not-used-for-specs"),
 }
 
 

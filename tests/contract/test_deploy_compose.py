@@ -66,7 +66,7 @@ def test_a_member_is_told_the_same_settings(name: str, embedded: dict[str, Progr
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_does_not_depend_on_the_place_is_equal(name: str, embedded: dict[str, Program]) -> None:
     placed = {"HTTP_HOST", "KAFKA_BOOTSTRAP", "KAFKA_PASSWORD", "MONGO_URI", "FILES_URL", "SMTP_HOST"}
-    placed |= {"KEY_PASSPHRASE", "LOOKUP_KEY", "OPERATOR_SECRET"}
+    placed |= {"KEY_PASSPHRASE", "OPERATOR_SECRET", "MASTER_KEY_FILE", "LOOKUP_KEY"}
     same = environment(name).keys() - {f"TONGBAN_{key}" for key in placed}
     assert {key: environment(name)[key] for key in same} == {key: embedded[name].environment[key] for key in same}
 
@@ -124,8 +124,8 @@ def test_our_containers_can_do_little(name: str) -> None:
 
 
 def test_every_password_can_be_made() -> None:
-    named = ("ADMIN", "STORE", "OPERATOR", "KEY_PASSPHRASE", "LOOKUP_KEY")
-    assert {f"TONGBAN_SECRET_{name}" for name in named} <= set(wanted(TEXT))
+    ours = ("ADMIN", "STORE", "OPERATOR", "KEY_PASSPHRASE", "LOOKUP_KEY")
+    assert {f"TONGBAN_SECRET_{name}" for name in ours} <= set(wanted(TEXT))
     assert "TONGBAN_SECRET_POLICE" in wanted(TEXT)
 
 

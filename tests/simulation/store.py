@@ -101,3 +101,6 @@ class StoreCollection:
 
     async def ensure(self, *indexes: Index) -> None:
         await self._c.ensure(*indexes)
+
+    async def drop(self, index: Index) -> None:
+        await self._c.drop(index)

@@ -6,15 +6,19 @@ from services.identity.organisations.domain import division_id, organisation_id
 from services.identity.posts.domain import doubles
 from services.identity.sessions import commands as sessions
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
+from shared.personal import Forgotten
 from shared.store import DuplicateKey
 
 
 async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> tuple[Person, bool]:
     """Open a person's account or revise it; the account and whether anything changed.
 
-    Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name.
+    Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name, and
+    `Forgotten`.
     """
     known = await desk.people.find(id_)
+    if known is not None and known.forgotten_at is not None:
+        raise Forgotten
     PreconditionFailed.unless_current(version, known.v if known else 0)
     faults = doubles(wish.posts)
     for n, post in enumerate(wish.posts):

@@ -1,8 +1,8 @@
 """Accounts: their rules, pure."""
 
 import re
-from datetime import datetime
-from typing import Literal, Self
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -11,11 +11,16 @@ from services.identity.oauth import Scope
 from services.identity.posts.domain import MOST, Holder, Post
 from services.identity.revocable import Revocable
 from shared.accounts import Login, Mail, Name, Password, Phone
-from shared.contracts.identity import AccountOpened, ContactPublished, PersonProven
+from shared.clock import city_date
+from shared.contracts.identity import AccountOpened, ContactForgotten, ContactPublished, PersonProven
+from shared.errors import Conflict, Fault
+from shared.personal import PERSONAL, Forgotten, Personal, blank, personal_fields
 
 CLIENT_PATTERN = r"^[a-z][a-z0-9-]{1,62}$"
 COORDINATE_PATTERN = r"^[A-Za-z0-9_-]{43}$"
 DEFAULT_SCOPES: tuple[Scope, ...] = ("openid", "services")
+FORGET_AGAIN = timedelta(minutes=1)
+"""When forgetting a person is taken up again, where it was interrupted."""
 
 
 class _Wish(BaseModel):
@@ -82,9 +87,9 @@ class ClientWish(_Wish):
             raise ValueError("only applications are told of sign-outs, and ask for consent")
         if (self.kind == "department") != (self.organisation is not None):
             raise ValueError("organisation is for department programs, which need it")
-        if any(not _is_redirect(uri) for uri in (*self.redirect_uris, *self.post_logout_redirect_uris)):
+        if any(not is_redirect(uri) for uri in (*self.redirect_uris, *self.post_logout_redirect_uris)):
             raise ValueError("a redirect address is an absolute https, loopback http or app address, no fragment")
-        if (told := self.backchannel_logout_uri) is not None and not (told.startswith("http") and _is_redirect(told)):
+        if (told := self.backchannel_logout_uri) is not None and not (told.startswith("http") and is_redirect(told)):
             raise ValueError("backchannel_logout_uri is an absolute https or loopback http address, no fragment")
         return self
 
@@ -101,14 +106,15 @@ class Person(Holder):
     said so, 2 proven online, 3 in person. `number`: the keyed digest of the ID number, once that was proven.
     """
 
-    login: str
+    login: Annotated[str, Personal(searched="login")]
     password_hash: str
-    name: str
-    mail: str | None = None
-    phone: str | None = None
+    name: Annotated[str, PERSONAL]
+    mail: Annotated[str | None, Personal(searched="mail")] = None
+    phone: Annotated[str | None, Personal(searched="phone")] = None
     language: Literal["zh", "en"] = "zh"
     ial: int = Field(default=1, ge=1, le=3)
     number: str | None = None
+    forgotten_at: datetime | None = None
 
     def open(self, now: datetime) -> None:
         """The account begins."""
@@ -120,7 +126,10 @@ class Person(Holder):
 
     def revise(self, wish: PersonWish, password_hash: str | None, now: datetime) -> None:
         """Take over what the operator put. Changed contact data makes an event; another password, or less than was held
-        by the posts, ends all sessions and tokens. Without a password hash the one that is kept stays."""
+        by the posts, ends all sessions and tokens. Without a password hash the one that is kept stays. Raises
+        `Forgotten`."""
+        if self.forgotten_at is not None:
+            raise Forgotten
         before, password_hash = self._contact(), password_hash or self.password_hash
         if self._hold(wish.posts, self.substitutions, now) or password_hash != self.password_hash:
             self.sign_out(now)
@@ -134,6 +143,26 @@ class Person(Holder):
         if (self.number, self.ial) != (number, max(self.ial, proven.ial)):
             self.number, self.ial = number, max(self.ial, proven.ial)
             self.record(proven, now)
+
+    def forget(self, now: datetime) -> None:
+        """Keep nothing personal any more, end all sessions and tokens, and have the contact forgotten elsewhere.
+
+        Raises `Conflict` (`still_needed`) with every reason. Who is forgotten stays so, and nothing changes.
+        """
+        if self.forgotten_at is not None:
+            return
+        today = city_date(now)
+        if any(not right.is_over(today) for right in (*self.posts, *self.substitutions)):
+            reason = Fault("/posts", "has_post", "an officer gives the post up first: who decided must be known")
+            raise Conflict("The person cannot be forgotten yet", code="still_needed", faults=(reason,))
+        for name in personal_fields(type(self)):
+            setattr(self, name, blank(type(self), name))
+        self.password_hash, self.language, self.forgotten_at = "", "zh", now
+        self.posts, self.substitutions, self.listed_under = [], [], []
+        self.number, self.ial = None, 1
+        self.wake_at = now + FORGET_AGAIN
+        self.sign_out(now)
+        self.record(ContactForgotten(person=self.id), now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(
@@ -209,7 +238,8 @@ def client_id(code: str) -> str:
     return f"client-{code}"
 
 
-def _is_redirect(uri: str) -> bool:
+def is_redirect(uri: str) -> bool:
+    """Whether people may be sent there at all: https, this machine, or an app's own scheme."""
     parts = urlsplit(uri)
     if parts.fragment or not parts.scheme or re.search(r"\s|[\x00-\x1f\\#]", uri):
         return False

@@ -5,7 +5,7 @@ so. A company is there once one claim was confirmed, or an operator put it.
 """
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 from services.identity.proofs.domain import Outcome, Proof, Question, Verifier
 from shared.aggregate import Aggregate
@@ -22,6 +22,8 @@ ClaimState = Literal["asked", "confirmed", "registered", "refused"]
 
 class Claim(Aggregate):
     """`body`: the digest of what was said, the ID number among it, which is not kept."""
+
+    whose: ClassVar[str] = "person"
 
     person: str
     code: str

@@ -18,4 +18,4 @@ async def represented(companies: Repository[Company], person: str) -> list[Compa
 async def claims_of(claims: Repository[Claim], person: str) -> list[Claim]:
     """A person's claims of the last days, the newest first; a hundred at most."""
     found = await claims.collection.find({"person": person}, sort=[("asked_at", -1)], limit=MOST)
-    return [claims.load(document) for document in found]
+    return [await claims.opened(document) for document in found]

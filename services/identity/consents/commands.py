@@ -39,6 +39,12 @@ async def withdraw(desk: Desk, person: str, client: str) -> None:
     await desk.consents.change(id_, lambda consent: consent.withdraw(desk.clock.now()))
 
 
+async def withdraw_all(desk: Desk, person: str) -> None:
+    """Who is forgotten lets nobody know anything."""
+    for consent in await store.of(desk.consents, person):
+        await desk.consents.change(consent.id, lambda consent: consent.withdraw(desk.clock.now()))
+
+
 async def mine(desk: Desk, person: str) -> list[tuple[Consent, str]]:
     """What a person agreed to, with the applications' names, the newest first."""
     consents = await store.of(desk.consents, person)

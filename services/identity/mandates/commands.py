@@ -154,6 +154,14 @@ async def unregister(desk: Desk, principal: str, agent: str) -> None:
             await _finish(desk, one.id, "register")
 
 
+async def end_all(desk: Desk, person: str) -> None:
+    """Who is forgotten acts for nobody, and nobody for them."""
+    for field in ("agent", "principal"):
+        for one in await store.of(desk.mandates, field, person):
+            if one.state != "ended":
+                await _finish(desk, one.id, "forgotten")
+
+
 async def acting(desk: Desk, person: str, id_: str) -> Acting | None:
     """With what the person acts by this mandate now; `None` where they may not."""
     now = desk.clock.now()

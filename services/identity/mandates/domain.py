@@ -24,9 +24,10 @@ ITEM_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
 Kind = Literal["representative", "guardian", "agent"]
 Source = Literal["register", "grant"]
 State = Literal["offered", "live", "ended"]
-Ground = Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above"]
+Ground = Literal["declined", "lapsed", "withdrawn", "given-up", "expired", "register", "above", "forgotten"]
 """Why it ended: its agent did not want it or did not answer; who gave it took it back; its agent gave it up; its time
-is over; the register says otherwise by now; the mandate that it rests on ended."""
+is over; the register says otherwise by now; the mandate that it rests on ended; one of both was
+forgotten."""
 
 
 class Terms(BaseModel):

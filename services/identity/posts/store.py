@@ -13,4 +13,4 @@ async def officers(people: Repository[Person], place: str, window: Window) -> li
     after = window.after.id if window.after is not None else ""
     filter_ = {"listed_under": place, "_id": {"$gt": after}}
     found = await people.collection.find(filter_, sort=[("_id", 1)], limit=window.limit + 1)
-    return [people.load(document) for document in found]
+    return [await people.opened(document) for document in found]

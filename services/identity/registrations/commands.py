@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from services.identity.accounts import store as accounts
 from services.identity.accounts.domain import Person, PersonWish
+from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
 from services.identity.proofs.domain import ID_CARD, Outcome, Proof
 from services.identity.registrations.domain import Registration, Wanted, person_id, registration_id
@@ -175,6 +176,8 @@ async def tend(desk: Desk, id_: str) -> bool:
     if registration is None or registration.wake_at is None or registration.wake_at > now:
         return False
     if registration.is_over:
+        if await desk.people.find(registration.person) is None:  # nothing came of it, and nothing of it is left
+            await data_keys.destroy(desk, registration.person)
         return await desk.registrations.collection.delete({"_id": id_, "pending": 0, "wake_at": {"$lte": now}}) > 0
     if registration.state == "proven" and not registration.login_taken:
         await _finish(desk, registration)
@@ -250,7 +253,7 @@ async def register_at_window(desk: Desk, caller: Caller, id_: str, wish: Account
 async def _shown_account(desk: Desk, caller: Caller, number: str, wish: PersonWish) -> Person | None:
     """The account that the person has already, and shows to have. Raises `Conflict` and `Forbidden`."""
     holder = await accounts.by_number(desk.people, number)
-    named = await accounts.by_login(desk.people, wish.login)
+    named = await accounts.by_login(desk.people, desk.opened.hash("login", wish.login))
     if caller.id in {one.id for one in (holder, named) if one is not None}:
         raise Forbidden("Nobody registers themselves", code="own_account")
     if holder is not None and (named is None or named.id != holder.id):

@@ -6,7 +6,7 @@ the same way. The number itself is in the questions to its registers only; what 
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +26,7 @@ from shared.aggregate import Aggregate
 from shared.contracts.identity import PersonProven
 from shared.errors import Conflict
 from shared.ids import derived_id
+from shared.personal import PERSONAL
 
 LIFE = timedelta(minutes=30)
 """From asking to having proven it, and from then to having chosen a login name that is free."""
@@ -58,10 +59,12 @@ class Registration(Aggregate):
     `login_taken`: all is proven, but somebody else has the login name. `clerk` and `organisation`: at a window.
     """
 
+    whose: ClassVar[str] = "person"
+
     person: str
     number: str
     body: str
-    account: Wanted | None
+    account: Annotated[Wanted | None, PERSONAL] = None
     proofs: list[Proof] = Field(min_length=1)
     state: State = "asked"
     asked_at: datetime

@@ -2,11 +2,12 @@
 
 from collections.abc import Set
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from services.identity.revocable import Revocable
+from shared.personal import PERSONAL
 
 LIFE = timedelta(hours=12)
 """From signing in until one has to sign in again: what NIST SP 800-63B section 7.2 asks for at AAL2."""
@@ -21,10 +22,12 @@ TRIES = 8
 class Session(Revocable):
     """A person signed in with a browser. Only a digest of the browser's secret is kept: it is the id."""
 
+    whose: ClassVar[str] = "person"
+
     person: str
     user_version: int
     """The person's token version when it began: a session from before a revocation is over."""
-    browser: str
+    browser: Annotated[str, PERSONAL]
     """What the browser calls itself."""
     begun_at: datetime
     acr: Literal["aal1", "aal2"] = "aal1"

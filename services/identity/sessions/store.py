@@ -6,10 +6,17 @@ from shared.store.collection import Index
 
 INDEXES = (Index([("person", 1), ("ended_at", 1), ("begun_at", -1)]),)
 MOST = 100
+ALL = 10_000
 
 
 async def open_of(sessions: Repository[Session], person: str) -> list[Session]:
     """A person's sessions that nobody ended, the newest first, a hundred at most."""
     filter_ = {"person": person, "ended_at": None}
     found = await sessions.collection.find(filter_, sort=[("begun_at", -1)], limit=MOST)
-    return [sessions.load(document) for document in found]
+    return [await sessions.opened(document) for document in found]
+
+
+async def all_of(sessions: Repository[Session], person: str) -> list[Session]:
+    """A person's sessions as long as they are kept, the newest first."""
+    found = await sessions.collection.find({"person": person}, sort=[("begun_at", -1)], limit=ALL)
+    return [await sessions.opened(document) for document in found]

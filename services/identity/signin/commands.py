@@ -94,7 +94,7 @@ async def sign_in(
     if wait := desk.throttle.wait(login, now):
         raise TooManyAttempts(wait)
     desk.throttle.tried(login, now)
-    person = await store.by_login(desk.people, login)
+    person = await store.by_login(desk.people, desk.opened.hash("login", login))
     fits = await desk.passwords.fits(person.password_hash if person else None, password)
     if person is None or not fits:
         log.info("signin.refused", client=request.client)

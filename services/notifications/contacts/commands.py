@@ -3,7 +3,7 @@
 from services.notifications.contacts import store
 from services.notifications.contacts.domain import Contact
 from services.notifications.desk import Desk
-from shared.contracts.identity import ContactPublished
+from shared.contracts.identity import ContactForgotten, ContactPublished
 from shared.messaging.envelope import Event
 
 
@@ -13,3 +13,9 @@ async def keep(desk: Desk, event: Event[ContactPublished]) -> None:
     contact = Contact(name=row.name, mail=row.mail, phone=row.phone, language=row.language)
     assert event.sequence is not None  # noqa: S101 - the lane refuses a service's event without one
     await store.keep(desk.contacts, row.person, event.sequence, contact)
+
+
+async def forget(desk: Desk, event: Event[ContactForgotten]) -> None:
+    """Keep nothing of the person but that there is nothing to keep."""
+    assert event.sequence is not None  # noqa: S101 - the lane refuses a service's event without one
+    await store.forget(desk.contacts, event.data.person, event.sequence)

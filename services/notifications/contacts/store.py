@@ -6,10 +6,16 @@ from shared.store import Collection, project
 
 async def keep(contacts: Collection, person: str, sequence: int, contact: Contact) -> None:
     """Keep the contact as of `sequence`; an older one changes nothing."""
-    await project(contacts, person, sequence, contact.model_dump())
+    await project(contacts, person, sequence, contact.model_dump() | {"forgotten": False})
+
+
+async def forget(contacts: Collection, person: str, sequence: int) -> None:
+    """Forget the contact as of `sequence`. The row stays without it, lest an older one comes once more and is kept."""
+    blank = dict.fromkeys(Contact.model_fields) | {"forgotten": True}
+    await project(contacts, person, sequence, blank)
 
 
 async def find(contacts: Collection, person: str) -> Contact | None:
     """How this person is reached, where it is known."""
     found = await contacts.get(person)
-    return None if found is None else Contact.model_validate(found)
+    return None if found is None or found.get("forgotten") else Contact.model_validate(found)

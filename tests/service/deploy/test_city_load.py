@@ -42,6 +42,7 @@ def settings(files: Path) -> dict[str, Any]:
         "key_passphrase": "a passphrase for tests",
         "lookup_key": "a lookup key for tests, long enough",
         "operator_secret": SECRET,
+        "master_key_file": files / "master.keys",
         "files_url": f"file://{files}",
         "smtp_host": "127.0.0.1",
         "smtp_port": 1,

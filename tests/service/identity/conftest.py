@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +25,7 @@ from shared.caller import Caller, Role
 from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
+from shared.testing.kms import FakeKms
 
 ISSUER = "http://127.0.0.1:8101"
 RETURN = "http://127.0.0.1:5173/signed-in"
@@ -68,6 +70,7 @@ def settings(issuer: str = ISSUER) -> IdentitySettings:
         key_passphrase=SecretStr("a passphrase for tests"),
         lookup_key=SecretStr("a lookup key for tests, long enough"),
         operator_secret=SecretStr(OPERATOR_SECRET),
+        master_key_file=Path("there is none: the tests have a service for that"),
     )
 
 
@@ -96,6 +99,7 @@ class Identity:
     clock: FakeClock
     database: MemoryDatabase
     http: httpx.AsyncClient
+    kms: FakeKms
 
     def browser(self) -> httpx.AsyncClient:
         """Another browser, with cookies of its own."""
@@ -175,11 +179,11 @@ class Identity:
 @asynccontextmanager
 async def running_at(issuer: str, clock: FakeClock | None = None) -> AsyncIterator[Identity]:
     """A city with an operator only, for people who reach it there."""
-    clock, bus, database = clock or FakeClock(), MemoryBus(), MemoryDatabase()
-    app, runtime, desk = build_for_tests(settings(issuer), database, clock, bus)
+    clock, bus, database, kms = clock or FakeClock(), MemoryBus(), MemoryDatabase(), FakeKms()
+    app, runtime, desk = build_for_tests(settings(issuer), database, clock, bus, kms)
     await bus.join(runtime)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=issuer) as http:
-        yield Identity(app, runtime, desk, bus, clock, database, http)
+        yield Identity(app, runtime, desk, bus, clock, database, http, kms)
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ async def test_all_keys_can_be_lost(identity: Identity) -> None:
 
 
 async def test_another_replica_hears_of_it_from_the_topic(identity: Identity) -> None:
-    _, runtime, other = build_for_tests(settings(), identity.database, identity.clock, identity.bus)
+    _, runtime, other = build_for_tests(settings(), identity.database, identity.clock, identity.bus, identity.kms)
     await identity.bus.join(runtime)
     await identity.bus.settle()
     async with runtime.running():
@@ -144,7 +144,7 @@ async def test_another_replica_hears_of_it_from_the_topic(identity: Identity) ->
 async def test_a_service_that_was_down_for_long_has_a_key_again(identity: Identity) -> None:
     await identity.bus.settle()
     identity.clock.forward(4 * EVERY)
-    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus)
+    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus, identity.kms)
     await runtime.prepare()
     assert desk.keyring.signing(identity.clock.now()) is not None
     await identity.bus.settle()
@@ -160,17 +160,18 @@ async def test_the_private_key_is_closed_in_the_store(identity: Identity) -> Non
 async def test_replicas_that_start_at_once_share_one_key(identity: Identity) -> None:
     bus, clock = MemoryBus(), FakeClock()
     from_nothing = MemoryDatabase()
-    replicas = [build_for_tests(settings(), from_nothing, clock, bus) for _ in range(4)]
+    replicas = [build_for_tests(settings(), from_nothing, clock, bus, identity.kms) for _ in range(4)]
     await asyncio.gather(*(runtime.prepare() for _, runtime, _ in replicas))
     assert len({tuple(desk.keyring.published) for _, _, desk in replicas}) == 1
     assert len(await from_nothing.collection("signing_keys").find({})) == 1
-    assert len(await from_nothing.collection("clients").find({})) == 1
+    clients = {document["_id"] for document in await from_nothing.collection("clients").find({})}
+    assert clients == {"client-operator", "client-tongban-account"}
 
 
 async def test_a_restart_keeps_the_key_and_makes_no_event(identity: Identity) -> None:
     await identity.bus.settle()
     before = len(identity.bus.records)
-    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus)
+    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus, identity.kms)
     await identity.bus.join(runtime)
     await identity.bus.settle()
     assert len(identity.bus.records) == before
@@ -179,7 +180,7 @@ async def test_a_restart_keeps_the_key_and_makes_no_event(identity: Identity) ->
 
 async def test_another_passphrase_is_told_by_its_name(identity: Identity) -> None:
     wrong = settings().model_copy(update={"key_passphrase": SecretStr("canary another passphrase")})
-    _, runtime, _ = build_for_tests(wrong, identity.database, identity.clock, identity.bus)
+    _, runtime, _ = build_for_tests(wrong, identity.database, identity.clock, identity.bus, identity.kms)
     with pytest.raises(ValueError, match="TONGBAN_KEY_PASSPHRASE") as caught:
         await runtime.prepare()
     assert "canary" not in str(caught.value)

@@ -250,7 +250,7 @@ async def test_who_dies_while_telling_is_followed_by_another(city: Identity, ear
     object.__setattr__(city.desk, "tell", dies)
     await _ends_it(city, tokens)
     await city.bus.settle()
-    _, runtime, desk = build_for_tests(settings(), city.database, city.clock, city.bus)
+    _, runtime, desk = build_for_tests(settings(), city.database, city.clock, city.bus, city.kms)
     await runtime.prepare()
     object.__setattr__(desk, "tell", ears)
     await runtime.timers.sweep()

@@ -24,6 +24,8 @@ CALLERS: dict[str, Who | None] = {
 }
 PUBLIC = None
 OPERATOR_ONLY = (401, 403, 403, 403, 403, 403, 403, 403)
+BY_BROWSER = (303,) * 9
+"""Pages for people: no token opens them, whose browser has no session is sent to sign in."""
 
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.
 TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
@@ -59,6 +61,15 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
     ("GET", "/me"): (401, 200, 404, 200, 200, 200, 200, 200, 200),
+    ("GET", "/me/data"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
+    ("GET", "/me/data.html"): BY_BROWSER,
+    ("GET", "/me/data.json"): BY_BROWSER,
+    ("GET", "/signed-in"): PUBLIC,
+    ("GET", "/people"): (*OPERATOR_ONLY, 200),
+    ("DELETE", "/people/{id}"): (*OPERATOR_ONLY, 204),
+    ("POST", "/people/{id}/data-key"): (*OPERATOR_ONLY, 200),
+    ("GET", "/master-keys"): (*OPERATOR_ONLY, 200),
+    ("POST", "/master-keys/rewrap"): (*OPERATOR_ONLY, 202),
     ("GET", "/me/rights"): (401, 200, 200, 200, 200, 200, 200, 200, 200),
     ("GET", "/me/sessions"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
     ("DELETE", "/me/sessions"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
@@ -97,6 +108,8 @@ ADDRESSES = {
     "/people/{id}": "/people/person-li-na",
     "/people/{id}/sessions": "/people/person-li-na/sessions",
     "/people/{id}/substitutions/{substitution}": "/people/person-zhang/substitutions/substitution-1",
+    "/people/{id}/data-key": "/people/person-li-na/data-key",
+    "/people": "/people?mail=nobody@example.org",
     "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
     "/me/consents/{client}": "/me/consents/web",

@@ -7,6 +7,9 @@ from pydantic import ValidationError
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
 from services.identity.accounts.passwords import Passwords
+from services.identity.posts.domain import Post
+from shared.errors import Conflict
+from shared.personal import Forgotten
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -89,6 +92,27 @@ def test_contact_data_is_told_on_the_contacts_topic_only() -> None:
         "identity.contacts",
     ]
     assert person.recorded[0]["data"] == {"account": "person-li-na", "kind": "person", "organisation": None}
+
+
+def test_who_is_forgotten_has_no_name_and_no_way_in() -> None:
+    person = li_na()
+    person.forget(NOW)
+    assert (person.login, person.name, person.mail, person.phone, person.password_hash) == ("", "", None, None, "")
+    assert [entry["topic"] for entry in person.recorded] == ["identity.revocations", "identity.contacts"]
+    assert person.recorded[1]["data"] == {"person": "person-li-na"}
+    person.take_recorded()
+    person.forget(NOW)
+    assert person.recorded == []
+    with pytest.raises(Forgotten):
+        person.revise(wish(), "h", NOW)
+
+
+def test_an_officer_is_not_forgotten() -> None:
+    person = li_na()
+    person.revise(wish(posts=[Post(organisation="police", division="2102", roles=["clerk"])]), "h", NOW)
+    with pytest.raises(Conflict, match="still_needed"):
+        person.forget(NOW)
+    assert person.name == "李娜"
 
 
 def test_an_application_has_no_account_of_its_own() -> None:

@@ -15,7 +15,8 @@ from services.identity.posts.domain import Post, Substitution
 from services.identity.revocable import Revocable
 from services.identity.sessions.domain import LIFE, Session
 from shared.contracts.identity import PersonProven, RevocationPublished
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
+from shared.personal import Forgotten
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BACK = "https://portal.example.org/back"
@@ -103,7 +104,7 @@ class Town:
         program = (client.kind, client.secret_hash, client.organisation, client.division)
         if session is None:
             return {"program": program}
-        return {"program": program, "password": self.person.password_hash}
+        return {"program": program, "password": self.person.password_hash, "forgotten": self.person.forgotten_at}
 
     def says(self, n: int) -> tuple[str, frozenset[str]] | None:
         """The post that the next token says, with its roles; `None`: it is a person's."""
@@ -128,6 +129,8 @@ class Town:
     # -- acts ----------------------------------------------------------------------------------------------
 
     def begin(self, n: int) -> None:
+        if self.person.forgotten_at is not None:  # nobody can sign in
+            return
         id_ = f"session-{len(self.sessions)}"
         self.sessions[id_] = Session(
             id=id_, person=self.person.id, user_version=self.person.token_version, browser=str(n), begun_at=self.now
@@ -152,7 +155,8 @@ class Town:
     def revise_person(self, n: int) -> None:
         posts, hash_ = POSTS[n % len(POSTS)], "ab"[n // len(POSTS) % 2]
         wish = PersonWish(login="li.na", name=f"Li Na {n % 2}", posts=posts)
-        self.person.revise(wish, hash_, self.now)
+        with suppress(Forgotten):
+            self.person.revise(wish, hash_, self.now)
 
     def stand_in(self, n: int) -> None:
         self.person.arrange(STANDING_IN[n % len(STANDING_IN)], self.now)
@@ -172,6 +176,10 @@ class Town:
         """Who the person is was proven, better or worse than before: it takes nothing from anybody."""
         told = {"account": self.person.id, "ial": n % 3 + 1, "proofs": ["document"], "registration": "registration-a"}
         self.person.prove("digest", PersonProven.model_validate(told), self.now)
+
+    def forget(self, _: int) -> None:
+        with suppress(Conflict):  # an officer is not forgotten
+            self.person.forget(self.now)
 
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
@@ -217,7 +225,17 @@ class Town:
 Acts = list[tuple[Callable[[Town, int], None], int]]
 ABOUT_POSTS = (Town.revise_person, Town.stand_in, Town.stand_in_no_more, Town.sleep, Town.oversleep)
 ABOUT_MANDATES = (Town.offer, Town.end_mandate, Town.extend)
-ACTS = (Town.begin, Town.give, Town.revise_client, Town.end, Town.prove, Town.sign_out, *ABOUT_POSTS, *ABOUT_MANDATES)
+ACTS = (
+    Town.begin,
+    Town.give,
+    Town.revise_client,
+    Town.end,
+    Town.prove,
+    Town.sign_out,
+    Town.forget,
+    *ABOUT_POSTS,
+    *ABOUT_MANDATES,
+)
 
 
 def acts_of(some: tuple[Callable[[Town, int], None], ...], most: int) -> st.SearchStrategy[Acts]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def relay(
 
 
 def relay_over(
-    petitions: Repository[Petition],
+    petitions: Repository[Any],
     broker: FakeBroker,
     database: MemoryDatabase,
     clock: FakeClock,

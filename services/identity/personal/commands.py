@@ -1,0 +1,89 @@
+"""Finding people, telling them all that is kept about them, and forgetting them."""
+
+import json
+
+import structlog
+
+from services.identity.accounts.domain import Person
+from services.identity.consents import commands as consents
+from services.identity.datakeys import commands as data_keys
+from services.identity.desk import Desk
+from services.identity.mandates import commands as mandates
+from services.identity.personal import store
+from services.identity.personal.domain import KERNEL, WITHHELD, Entry, Everything, SessionKept
+from services.identity.sessions import commands as sessions
+from services.identity.sessions.store import all_of
+from shared.errors import Invalid
+from shared.store.repository import JournalEntry
+from shared.web.paging import Window
+
+log = structlog.get_logger(__name__)
+
+
+async def find_people(desk: Desk, by: str, asked: dict[store.Kind, str | None], window: Window) -> list[str]:
+    """Ids of the people with exactly this login name, mail address or phone number; `by` whom it was asked is logged.
+
+    Raises `Invalid` (`one_wanted`).
+    """
+    named = [(kind, value) for kind, value in asked.items() if value is not None]
+    if len(named) != 1:
+        raise Invalid("Say one of login, mail and phone", code="one_wanted")
+    ((kind, value),) = named
+    found = await store.found_by(desk.people, kind, desk.opened.hash(kind, value), window)
+    log.info("people.searched", kind=kind, found=len(found), by=by)
+    return found
+
+
+async def everything(desk: Desk, person_id: str) -> Everything:
+    """All that is kept about a person. Raises `NotFound`."""
+    person = await desk.people.get(person_id)
+    return Everything(
+        person=person.id,
+        told_at=desk.clock.now(),
+        account=person.model_dump(mode="json", exclude=set(KERNEL | WITHHELD)),
+        sessions=[
+            SessionKept(id=one.id, browser=one.browser, begun_at=one.begun_at, until=one.until, ended_at=one.ended_at)
+            for one in await all_of(desk.sessions, person.id)
+        ],
+        history=[_entry(entry) for entry in await desk.people.journal(person.id)],
+        withheld=sorted(WITHHELD),
+    )
+
+
+def _entry(entry: JournalEntry) -> Entry:
+    data = json.loads(entry.data) if entry.data is not None else None
+    return Entry(sequence=entry.sequence, time=entry.time, type=entry.type, topic=entry.topic, data=data)
+
+
+async def forget(desk: Desk, by: str, id_: str) -> None:
+    """Forget a person for good (个人信息保护法 Art. 47). Raises `NotFound`, and `Conflict` with every reason why not.
+
+    The first write decides it; what follows from it is done at once, and by a timer where this process dies.
+    """
+    now = desk.clock.now()
+    person = await desk.people.change(id_, lambda person: person.forget(now))
+    await _follow(desk, person)
+    log.info("person.forgotten", account=id_, by=by)
+
+
+async def tend(desk: Desk, id_: str) -> bool:
+    """Do what is left of forgetting a person; a day on which a post begins or ends is the person's own matter. Whether
+    there was anything to do."""
+    person, now = await desk.people.find(id_), desk.clock.now()
+    if person is None or person.wake_at is None or person.wake_at > now:
+        return False
+    if person.forgotten_at is not None:
+        await _follow(desk, person)
+    else:
+        await desk.people.wake(id_, now)
+    return True
+
+
+async def _follow(desk: Desk, person: Person) -> None:
+    """Sessions, mandates and consents end, and the data key is destroyed: with it the journal's entries about the
+    person are unreadable, and every copy of the documents that was ever made."""
+    await sessions.end_open(desk, person.id)
+    await mandates.end_all(desk, person.id)
+    await consents.withdraw_all(desk, person.id)
+    await data_keys.destroy(desk, person.id)
+    await desk.people.wake(person.id, person.wake_at or desk.clock.now())

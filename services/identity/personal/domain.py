@@ -1,0 +1,41 @@
+"""Everything that is kept about a person, as the person gets it (个人信息保护法 Art. 45)."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, JsonValue
+
+WITHHELD = frozenset({"password_hash"})
+"""Kept and not told: who reads it could try passwords on it."""
+KERNEL = frozenset({"id", "v", "seq", "wake_at"})
+"""Of every document, and about nobody."""
+
+
+class SessionKept(BaseModel):
+    """Where the person was or is signed in."""
+
+    id: str
+    browser: str
+    begun_at: datetime
+    until: datetime
+    ended_at: datetime | None
+
+
+class Entry(BaseModel):
+    """What happened to the account, and what was said of it on which topic."""
+
+    sequence: int
+    time: datetime
+    type: str
+    topic: str
+    data: JsonValue
+
+
+class Everything(BaseModel):
+    """All that identity keeps about a person. `withheld`: what is kept as well and is not told, as a secret."""
+
+    person: str
+    told_at: datetime
+    account: dict[str, JsonValue]
+    sessions: list[SessionKept]
+    history: list[Entry]
+    withheld: list[str]

@@ -1,0 +1,73 @@
+"""The words of the page with one's own data."""
+
+from shared.contracts import Text
+
+_WORDS = {
+    "lang": Text(zh="zh-CN", en="en"),
+    "skip": Text(zh="跳到正文", en="Skip to main content"),
+    "brand": Text(zh="政务服务", en="city services"),
+    "other": Text(zh="English", en="中文"),
+    "other_lang": Text(zh="en", en="zh-CN"),
+    "title": Text(zh="我的个人信息", en="Your data"),
+    "intro": Text(
+        zh="这是统一身份服务保存的关于您的全部信息。办件由受理服务和主管部门保存，不在此列。",
+        en="This is everything that the identity service keeps about you. Your cases are kept by the service that took "
+        "them in and by the departments; they are not on this page.",
+    ),
+    "as_of": Text(zh="截至", en="As of"),
+    "download": Text(zh="下载（JSON）", en="Download it all (JSON)"),
+    "account": Text(zh="账户", en="Account"),
+    "sessions": Text(zh="登录记录", en="Where you are and were signed in"),
+    "sessions_kept": Text(
+        zh="登录结束后，记录再保留三十天。", en="A sign-in is shown here for thirty days after it has ended."
+    ),
+    "history": Text(zh="账户历史", en="What happened to your account"),
+    "withheld": Text(zh="未显示的内容", en="Kept and not shown"),
+    "password_hash": Text(
+        zh="您密码的校验值。任何人都无法由它得出密码，但可以用它试猜，因此不显示。",
+        en="A check value of your password. Nobody can read the password from it, but could try guesses on it.",
+    ),
+    "rights": Text(
+        zh="信息有误，请向受理窗口申请更正。要求删除账户，也请到窗口办理（个人信息保护法第四十五条至第四十七条）。",
+        en="If something is wrong, any service window corrects it. A window also deletes your account if you ask for "
+        "that (Personal Information Protection Law, Articles 45 to 47).",
+    ),
+    "none": Text(zh="无", en="none"),
+    "browser": Text(zh="浏览器", en="Browser"),
+    "begun": Text(zh="登录", en="Signed in"),
+    "until": Text(zh="有效至", en="Until"),
+    "ended": Text(zh="结束", en="Ended"),
+    "here": Text(zh="当前浏览器", en="this browser"),
+    "time": Text(zh="时间", en="Time"),
+    "what": Text(zh="事项", en="What"),
+    "where": Text(zh="发布到", en="Told on"),
+    "content": Text(zh="内容", en="What was said"),
+    "gone": Text(zh="内容已删除，仅保留校验值", en="deleted; only its digest is kept"),
+}
+_FIELDS = {
+    "login": Text(zh="登录名", en="Login name"),
+    "name": Text(zh="姓名", en="Name"),
+    "mail": Text(zh="电子邮箱", en="Mail address"),
+    "phone": Text(zh="电话", en="Phone"),
+    "language": Text(zh="语言", en="Language"),
+    "post": Text(zh="职务", en="Post"),
+    "organisation": Text(zh="部门", en="Department"),
+    "division": Text(zh="行政区划", en="Division"),
+    "token_version": Text(zh="凭证版本", en="Version of your tokens"),
+    "forgotten_at": Text(zh="删除时间", en="Deleted on"),
+    "tongban.identity.account-opened.v1": Text(zh="账户已开立", en="Your account was opened"),
+    "tongban.identity.contact-published.v1": Text(
+        zh="联系方式已告知通知服务", en="Your contact data was told to the notification service"
+    ),
+    "tongban.identity.revocation-published.v1": Text(zh="登录已失效", en="Sign-ins were ended"),
+}
+
+
+def words(language: str) -> dict[str, str]:
+    """All words in one language."""
+    return {key: text.within(language) for key, text in _WORDS.items()}
+
+
+def label(name: str, language: str) -> str:
+    """What a field or an event type is called; its own name where nobody has given it another one yet."""
+    return _FIELDS[name].within(language) if name in _FIELDS else name.replace("_", " ")

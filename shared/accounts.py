@@ -12,3 +12,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 Phone = Annotated[str, Field(pattern=r"^\+?[0-9 -]{5,20}$")]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+
+
+def is_person(account: str) -> bool:
+    """Whether an account's id is a person's; others are companies' and programs'."""
+    return account.startswith("person-")

@@ -17,7 +17,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.templates import api as templates_api
 from services.notifications.templates.domain import Template
 from shared.clock import Clock, SystemClock
-from shared.contracts.identity import CodeIssued, ContactPublished, KeyPublished, OrganisationPublished
+from shared.contracts.identity import CodeIssued, ContactPublished, KeyPublished, MandateGranted, OrganisationPublished
 from shared.contracts.intake import EVENTS, ItemPublished
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
@@ -61,7 +61,7 @@ def _wire(
         post=Post(settings.smtp_host, settings.smtp_port, parseaddr(settings.mail_from)[1], settings.smtp_lines),
         metrics=MailMetrics(runtime.registry),
     )
-    runtime.read(lambda: (ContactPublished.topic, CodeIssued.topic, EVENTS), handlers.table(desk))
+    runtime.read(lambda: (ContactPublished.topic, CodeIssued.topic, MandateGranted.topic, EVENTS), handlers.table(desk))
     runtime.wake(desk.messages, partial(messages.deliver, desk))
     runtime.at_start(partial(messages.take_over, desk))
     runtime.at_stop(desk.post.close)

@@ -13,6 +13,10 @@ def table(desk: Desk) -> Handlers:
     """Event type → function."""
     return {
         identity.ContactPublished: partial(contacts.keep, desk),
+        identity.CompanyRegistered: partial(contacts.represent, desk),
+        identity.MandateOffered: partial(messages.tell_mandate, desk, "mandate-offered"),
+        identity.MandateGranted: partial(messages.tell_mandate, desk, "mandate-granted"),
+        identity.MandateEnded: partial(messages.tell_mandate, desk, "mandate-ended"),
         identity.CodeIssued: partial(messages.tell_code, desk),
         identity.ContactForgotten: partial(contacts.forget, desk),
         intake.CaseAccepted: partial(messages.tell, desk, "case-accepted"),

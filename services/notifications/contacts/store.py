@@ -15,7 +15,14 @@ async def forget(contacts: Collection, person: str, sequence: int) -> None:
     await project(contacts, person, sequence, blank)
 
 
+async def represent(contacts: Collection, company: str, sequence: int, representative: str) -> None:
+    """Reach a company by a person, as of `sequence`."""
+    await project(contacts, company, sequence, {"through": representative})
+
+
 async def find(contacts: Collection, person: str) -> Contact | None:
-    """How this person is reached, where it is known."""
+    """How this person or company is reached, where it is known."""
     found = await contacts.get(person)
+    if found is not None and (through := found.get("through")) is not None:
+        found = await contacts.get(through)
     return None if found is None or found.get("forgotten") else Contact.model_validate(found)

@@ -1,9 +1,10 @@
-"""Queuing messages for what happened to a case, and one-time codes, and handing them to the mail server."""
+"""Queuing messages about cases, mandates and one-time codes, and handing them to the mail server."""
 
 import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
 import structlog
 
@@ -15,13 +16,15 @@ from services.notifications.messages.domain import Facts, Fenced, Ground, Messag
 from services.notifications.messages.letters import filling, letter
 from services.notifications.messages.post import Line, Outcome
 from services.notifications.templates.domain import RENDER_ERRORS, Code
-from shared.contracts.identity import CodeIssued
+from shared.accounts import is_person
+from shared.contracts.identity import CodeIssued, MandateEnded, MandateGranted, MandateOffered
 from shared.contracts.intake import CaseAccepted, CaseDecided, SupplementRequested
 from shared.ids import derived_id, new_id
 from shared.messaging.envelope import Event
 from shared.store import AlreadyThere, Contention, Unavailable
 
 Told = CaseAccepted | SupplementRequested | CaseDecided
+ToldOfMandate = MandateOffered | MandateGranted | MandateEnded
 STORE_PAUSE_SECONDS = 0.2
 HAND_OVER_SHARE = 0.5
 """Of the lease; the rest is left for writing down how it ended."""
@@ -68,6 +71,30 @@ async def tell_code(desk: Desk, event: Event[CodeIssued]) -> None:
         await desk.messages.add(message, cause=event)
     except AlreadyThere:
         return
+
+
+async def tell_mandate(desk: Desk, template: Code, event: Event[ToldOfMandate]) -> None:
+    """Tell both sides what became of a mandate: who acts, and who is acted for or gave it; a company hears of it by
+    who gave it."""
+    said, now = event.data, desk.clock.now()
+    other = said.principal if is_person(said.principal) else said.by
+    sides: list[tuple[str, Literal["agent", "principal"]]] = [(said.agent, "agent"), (other, "principal")]
+    last_day = said.until if isinstance(said, MandateGranted) else None
+    ended = said.ground if isinstance(said, MandateEnded) else None
+    for person, role in sides:
+        message = Message(
+            id=derived_id("message", event.id, role),
+            case=said.mandate,
+            person=person,
+            template=template,
+            facts=Facts(role=role, last_day=last_day, ended=ended),
+            queued_at=now,
+            since=now,
+            wake_at=now,
+        )
+        if is_person(person):
+            with suppress(AlreadyThere):
+                await desk.messages.add(message, cause=event)
 
 
 async def take_over(desk: Desk) -> None:

@@ -50,7 +50,7 @@ class Pace:
 
 class Facts(BaseModel):
     """What an event says that a letter needs: of intake codes and dates, no personal data; of identity a one-time code
-    and when it ends."""
+    and when it ends, or what became of a mandate."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -66,6 +66,9 @@ class Facts(BaseModel):
     decided_on: date | None = None
     code: str | None = None
     until: datetime | None = None
+    role: Literal["agent", "principal"] | None = None
+    last_day: date | None = None
+    ended: str | None = None
 
 
 class Message(Aggregate):

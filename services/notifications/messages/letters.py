@@ -15,6 +15,7 @@ from services.notifications.templates.domain import Filling, Language
 from shared.clock import CITY_TIME
 from shared.contracts.identity import OrganisationPublished
 from shared.contracts.intake import ItemPublished
+from shared.day import LAST
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -45,6 +46,9 @@ def filling(
         outcome=facts.outcome or "",
         decided_on=_dated(facts.decided_on, language),
         code=facts.code or "",
+        role=facts.role or "",
+        last_day=_dated(facts.last_day, language) if facts.last_day != LAST else "",
+        ground=facts.ended or "",
         until=f"{facts.until.astimezone(CITY_TIME):%H:%M}" if facts.until is not None else "",
     )
 

@@ -14,7 +14,15 @@ from shared.aggregate import Aggregate
 from shared.contracts import Text
 from shared.errors import Fault
 
-Code = Literal["case-accepted", "supplement-requested", "case-decided", "verification-code"]
+Code = Literal[
+    "case-accepted",
+    "supplement-requested",
+    "case-decided",
+    "verification-code",
+    "mandate-offered",
+    "mandate-granted",
+    "mandate-ended",
+]
 Language = Literal["zh", "en"]
 FILTERS = frozenset({"default", "first", "join", "last", "length", "lower", "trim", "upper"})
 RENDER_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
@@ -38,6 +46,9 @@ class Filling(BaseModel):
     decided_on: str = ""
     code: str = ""
     until: str = ""
+    role: Literal["agent", "principal", ""] = ""
+    last_day: str = ""
+    ground: str = ""
 
 
 _ALWAYS = frozenset({"name", "number", "item", "department"})
@@ -46,6 +57,9 @@ VARIABLES: Mapping[Code, frozenset[str]] = {
     "supplement-requested": _ALWAYS | {"missing"},
     "case-decided": _ALWAYS | {"outcome", "decided_on"},
     "verification-code": frozenset({"code", "until"}),
+    "mandate-offered": frozenset({"name", "role"}),
+    "mandate-granted": frozenset({"name", "role", "last_day"}),
+    "mandate-ended": frozenset({"name", "role", "ground"}),
 }
 _SAMPLE = Filling(
     name="李娜",
@@ -60,8 +74,12 @@ _SAMPLE = Filling(
     decided_on="2026年3月3日",
     code="042137",
     until="09:10",
+    role="agent",
+    last_day="2026年12月31日",
+    ground="withdrawn",
 )
-_SAMPLES = (_SAMPLE, _SAMPLE.model_copy(update={"outcome": "refused", "missing": ["照片"]}))
+_OTHER = {"outcome": "refused", "missing": ["照片"], "role": "principal", "last_day": "", "ground": "expired"}
+_SAMPLES = (_SAMPLE, _SAMPLE.model_copy(update=_OTHER))
 
 
 class _Letters(ImmutableSandboxedEnvironment):

@@ -1,12 +1,15 @@
 """Each person is told each thing once, in their language."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import structlog
 
 from services.notifications.messages.domain import Ground
+from shared.contracts import identity
 from shared.contracts.notifications import MessageFailed, MessageSent
+from shared.contracts.registry import EventModel
+from shared.day import LAST
 from tests.service.notifications.conftest import ADDRESSES, CASE, LI_NA, WANG_WEI, Town, accepted, decided, missing
 
 
@@ -38,6 +41,50 @@ async def test_who_acts_for_somebody_is_told_too_once_and_in_their_language(town
     assert told["李娜 <li.na@example.org>"].startswith("您的")
     assert told["Wang Wei <wang.wei@example.org>"].startswith("Accepted")
     assert {sent["person"] for sent in town.bus.said(MessageSent)} == {"person-li-na", WANG_WEI}
+
+
+ABOUT = {"mandate": "mandate-1", "principal": LI_NA, "agent": WANG_WEI, "by": LI_NA}
+GRANTED = identity.MandateGranted(
+    **ABOUT, source="grant", acts=["apply"], items=[], since=date(2026, 3, 2), until=date(2026, 12, 31)
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "hers", "his"),
+    [
+        (identity.MandateOffered(**ABOUT), "您已发出委托", "You are asked to act for somebody"),
+        (GRANTED, "有人可以代您办事", "You may act for somebody"),
+        (identity.MandateEnded(**ABOUT, ground="withdrawn"), "委托已结束", "A mandate has ended"),
+    ],
+    ids=["offered", "granted", "ended"],
+)
+async def test_both_sides_hear_of_a_mandate_once(town: Town, event: EventModel, hers: str, his: str) -> None:
+    await town.hear(event, "mandate-1", times=3)
+    told = {str(mail.message["To"]).partition("<")[2].rstrip(">"): mail.subject for mail in town.server.mails}
+    assert (len(town.server.mails), told) == (2, {"li.na@example.org": hers, "wang.wei@example.org": his})
+    assert not any(other in mail.text for mail in town.server.mails for other in ("mandate-1", "person-"))
+
+
+async def test_the_last_day_of_a_mandate_is_told_where_it_has_one(town: Town) -> None:
+    await town.hear(GRANTED, "mandate-1")
+    await town.hear(GRANTED.model_copy(update={"mandate": "mandate-2", "until": LAST}), "mandate-2")
+    texts = [mail.text for mail in town.server.mails if "wang.wei" in str(mail.message["To"])]
+    assert ["until 31 December 2026" in text for text in texts] == [True, False]
+    assert "9999" not in texts[1]
+
+
+async def test_a_company_hears_by_who_represents_it(town: Town) -> None:
+    company = "company-91210200ma0exampx1"
+    known = identity.CompanyRegistered(code="91210200MA0EXAMPX1", name="示例公司", representative=LI_NA)
+    await town.hear(known, company)
+    event = accepted(company).model_copy(update={"agent": WANG_WEI})
+    await town.hear(event, CASE)
+    assert {str(mail.message["To"]).partition("<")[2] for mail in town.server.mails} == {
+        "li.na@example.org>", "wang.wei@example.org>",
+    }  # fmt: skip
+    by_register = GRANTED.model_copy(update={"principal": company, "by": company})
+    await town.hear(by_register, "mandate-3")
+    assert len(town.server.mails) == 3, "a company has no mailbox of its own"
 
 
 async def test_a_mail_says_where_it_comes_from_and_that_nobody_wrote_it_by_hand(town: Town) -> None:

@@ -100,11 +100,13 @@ def _wire(
     opened = OpenedKeys(data_keys_kept, masters, settings.lookup_key.get_secret_value())
     lookup = Lookup(settings.lookup_key.get_secret_value())
     codes = CodeVerifier(lookup)
+    organisations = runtime.repository("organisations", Organisation)
     desk = Desk(
         issuer=settings.issuer,
         clock=clock,
         divisions=runtime.repository("divisions", Division),
-        organisations=runtime.repository("organisations", Organisation),
+        organisations=organisations,
+        standing=runtime.remembered(organisations),
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
         masters=masters,
         data_keys=data_keys_kept,

@@ -10,6 +10,8 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.KeyPublished,
     identity.RevocationPublished,
     identity.OrganisationAdmitted,
+    identity.OrganisationSuspended,
+    identity.OrganisationResumed,
     identity.AccountOpened,
     identity.MandateOffered,
     identity.MandateGranted,

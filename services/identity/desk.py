@@ -27,6 +27,7 @@ from services.identity.signin.throttle import Throttle
 from services.identity.tokens.domain import Assertion, Code, Family
 from shared.clock import Clock
 from shared.store import Repository
+from shared.store.remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Desk:
     clock: Clock
     divisions: Repository[Division]
     organisations: Repository[Organisation]
+    standing: Remembered[Organisation]
+    """The same as they were a moment ago, for each token."""
     duties: Duties
     masters: MasterKeys
     data_keys: Repository[DataKey]

@@ -87,8 +87,8 @@ CANARY = "canary:"
 class RevocationPublished(EventModel):
     """Tokens that name this scope with a lower version are refused from now on.
 
-    `scope` is `user:<account>`, `session:<id>`, `client:<code>`, `mandate:<id>`, `consent:<id>` or one that readers
-    need not know; `at` is when it was revoked. Rows older than a day are gone: no token lives as long.
+    `scope` is `user:<account>`, `session:<id>`, `client:<code>`, `mandate:<id>`, `consent:<id>`, `org:<code>` or one
+    that readers need not know; `at` is when it was revoked. Rows older than a day are gone: no token lives as long.
     """
 
     scope: str = Field(pattern=r"^[a-z]+:[^\s]{1,200}$")
@@ -123,6 +123,20 @@ class DutyReleased(EventModel):
     kind: DutyKind
     code: str
     organisation: str
+
+
+@published("tongban.identity.organisation-suspended.v1", on="identity.events")
+class OrganisationSuspended(EventModel):
+    """Nobody acts for the department until it is resumed: its officers' and programs' tokens have ended."""
+
+    code: str
+
+
+@published("tongban.identity.organisation-resumed.v1", on="identity.events")
+class OrganisationResumed(EventModel):
+    """The department's officers and programs may sign in again."""
+
+    code: str
 
 
 @published("tongban.identity.account-opened.v1", on="identity.events")

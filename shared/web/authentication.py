@@ -80,6 +80,7 @@ class _Claims(BaseModel):
     sv: int = 0
     uv: int = 0
     cv: int = 0
+    ov: int = 0
     act: _Actor | None = None
     mandate: _Mandate | None = None
     consent: _Consent | None = None
@@ -100,7 +101,15 @@ class _Claims(BaseModel):
         sessions = ((f"session:{self.sid}", self.sv),) if self.sid is not None else ()
         mandates = self.mandate.versions.items() if self.mandate is not None else ()
         consents = ((f"consent:{self.consent.id}", self.consent.version),) if self.consent is not None else ()
-        return (client, *users, *sessions, *consents, *((f"mandate:{id_}", version) for id_, version in mandates))
+        orgs = ((f"org:{self.org}", self.ov),) if self.org is not None else ()
+        return (
+            client,
+            *orgs,
+            *users,
+            *sessions,
+            *consents,
+            *((f"mandate:{id_}", version) for id_, version in mandates),
+        )
 
     def caller(self) -> Caller:
         """Who the token says is calling."""

@@ -1,16 +1,19 @@
 """Divisions, organisations and the duty list over HTTP: anybody reads them, an operator keeps them."""
 
+from math import inf
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 
+from services.identity import policy
 from services.identity.organisations import commands, store
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.web import Operator, TheDesk
+from shared.caller import Caller
 from shared.contracts.identity import DivisionPublished, DutyKind, OrganisationPublished
 from shared.errors import Fault, Invalid
-from shared.web.authentication import public
+from shared.web.authentication import public, requires
 from shared.web.exact import nothing_unknown
 from shared.web.paging import Cursor, Page, Paging
 from shared.web.preconditions import IfMatch, tell_kept
@@ -18,6 +21,8 @@ from shared.web.preconditions import IfMatch, tell_kept
 router = APIRouter(tags=["organisations"])
 open_to_all = Depends(public("which departments and divisions there are is public, 政府信息公开条例 Art. 20"))
 DivisionCode = Annotated[str, Path(pattern=r"^\d{2,12}$")]
+# Who only takes away may do so also while nobody knows what was revoked of late.
+Stopper = Annotated[Caller, Depends(requires(policy.may_administer, within=inf))]
 OrganisationCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,15}$")]
 
 
@@ -86,6 +91,18 @@ async def publish_organisation(
     _same_code(code, row.code)
     tell_kept(response, *await commands.publish_organisation(desk, row, expected))
     return row
+
+
+@router.put("/organisations/{code}/suspension", summary="Nobody acts for it from now on, everywhere", status_code=204)
+async def suspend(code: OrganisationCode, _: Stopper, desk: TheDesk) -> Response:
+    await commands.suspend(desk, code)
+    return Response(status_code=204)
+
+
+@router.delete("/organisations/{code}/suspension", summary="Its officers and programs go on", status_code=204)
+async def resume(code: OrganisationCode, _: Operator, desk: TheDesk) -> Response:
+    await commands.resume(desk, code)
+    return Response(status_code=204)
 
 
 def _same_code(in_address: str, in_body: str) -> None:

@@ -1,5 +1,7 @@
 """Publishing divisions and organisations."""
 
+import structlog
+
 from services.identity.desk import Desk
 from services.identity.organisations.domain import (
     Division,
@@ -12,6 +14,8 @@ from services.identity.organisations.domain import (
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.divisions import division_faults
 from shared.errors import Fault, Invalid, PreconditionFailed
+
+log = structlog.get_logger(__name__)
 
 
 async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
@@ -55,6 +59,18 @@ async def publish_organisation(
         await desk.duties.release(duty, row.code)
     await desk.duties.release_lost(row.code, duties(row), now)
     return kept
+
+
+async def suspend(desk: Desk, code: str) -> Organisation:
+    """Nobody acts for an organisation any more, from now on and everywhere. Raises `NotFound`."""
+    log.warning("organisation.suspended", code=code)
+    return await desk.organisations.change(organisation_id(code), lambda known: known.suspend(desk.clock.now()))
+
+
+async def resume(desk: Desk, code: str) -> Organisation:
+    """It goes on. Raises `NotFound`."""
+    log.warning("organisation.resumed", code=code)
+    return await desk.organisations.change(organisation_id(code), lambda known: known.resume(desk.clock.now()))
 
 
 async def _claim_duties(desk: Desk, row: OrganisationPublished) -> tuple[list[Duty], list[Fault]]:

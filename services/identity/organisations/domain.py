@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from services.identity.revocable import Revocable
 from shared.aggregate import Aggregate
 from shared.contracts.identity import (
     DivisionPublished,
@@ -10,6 +11,8 @@ from shared.contracts.identity import (
     DutyReleased,
     OrganisationAdmitted,
     OrganisationPublished,
+    OrganisationResumed,
+    OrganisationSuspended,
 )
 
 Duty = tuple[DutyKind, str]
@@ -42,10 +45,12 @@ class Division(Aggregate):
             self.record(row, now)
 
 
-class Organisation(Aggregate):
-    """A department, where it sits, and which matters, data and systems it owns."""
+class Organisation(Revocable):
+    """A department, where it sits, and which matters, data and systems it owns. While it is suspended nobody acts for
+    it: neither its officers nor its programs."""
 
     row: OrganisationPublished
+    suspended_at: datetime | None = None
 
     def open(self, now: datetime) -> None:
         """The organisation is admitted to the network."""
@@ -59,6 +64,19 @@ class Organisation(Aggregate):
             before, self.row = self.row, row
             self.record(row, now)
             self._tell_duties(before, now)
+
+    def suspend(self, now: datetime) -> None:
+        """Its officers' and programs' tokens end, and there are no new ones. Once suspended nothing changes."""
+        if self.suspended_at is None:
+            self.suspended_at = now
+            self.revoke(f"org:{self.row.code}", now)
+            self.record(OrganisationSuspended(code=self.row.code), now)
+
+    def resume(self, now: datetime) -> None:
+        """It goes on."""
+        if self.suspended_at is not None:
+            self.suspended_at = None
+            self.record(OrganisationResumed(code=self.row.code), now)
 
     def _tell_duties(self, before: OrganisationPublished | None, now: datetime) -> None:
         had, has, code = duties(before), duties(self.row), self.row.code

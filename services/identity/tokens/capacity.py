@@ -5,6 +5,7 @@ from services.identity.desk import Desk
 from services.identity.mandates import commands as mandates
 from services.identity.mandates.commands import Acting
 from services.identity.oauth import AccessDenied
+from services.identity.organisations.domain import organisation_id
 from services.identity.posts.domain import Held, PostNotHeld
 
 ONESELF = "self"
@@ -22,6 +23,17 @@ async def capacity(desk: Desk, person: Person, wanted: str | None) -> Capacity:
             raise AccessDenied("The person may not act by this mandate")
         return acting
     try:
-        return person.post_for(wanted, desk.clock.now())
+        post = person.post_for(wanted, desk.clock.now())
     except PostNotHeld:
         raise AccessDenied("The person does not hold this post") from None
+    if post is not None and await standing(desk, post.organisation) is None:
+        raise AccessDenied("The organisation is suspended")
+    return post
+
+
+async def standing(desk: Desk, code: str) -> int | None:
+    """The version that tokens of an organisation's officers and programs carry; `None` while it is suspended."""
+    organisation = await desk.standing.find(organisation_id(code))
+    if organisation is not None and organisation.suspended_at is not None:
+        return None
+    return organisation.token_version if organisation is not None else 0

@@ -11,9 +11,10 @@ from services.identity.consents import commands as consents
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
 from services.identity.oauth import AccessDenied, InvalidGrant, UnauthorizedClient, asked_scope
+from services.identity.posts.domain import Held
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
-from services.identity.tokens.capacity import capacity
+from services.identity.tokens.capacity import capacity, standing
 from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused, digest
 from services.identity.tokens.issuing import SignedIn, Versions, access_token
 from shared.caller import SERVICES, Caller
@@ -138,10 +139,13 @@ async def client_token(desk: Desk, client: Client, asked: str) -> Given:
     if client.kind == "application":
         raise UnauthorizedClient("An application signs people in and has no rights of its own")
     scope = asked_scope(asked, {SERVICES})
+    organisation = await standing(desk, client.organisation) if client.organisation is not None else 0
+    if organisation is None:
+        raise UnauthorizedClient("The organisation is suspended")
     caller = Caller(
         client.code, client.kind, client.organisation, client.division, client.code, scope=frozenset(scope.split())
     )
-    return Given(access_token(desk, caller, Versions(client=client.token_version)), scope)
+    return Given(access_token(desk, caller, Versions(client.token_version, organisation)), scope)
 
 
 async def told_about(desk: Desk, caller: Caller) -> dict[str, str]:
@@ -188,7 +192,8 @@ async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
         consent = await consents.standing(desk, person.id, application, by.scope)
     except (AccessDenied, ConsentRequired):
         raise InvalidGrant from None
-    return SignedIn(person, session, application, acts_as, consent)
+    organisation = await standing(desk, acts_as.organisation) if isinstance(acts_as, Held) else 0
+    return SignedIn(person, session, application, acts_as, consent, organisation or 0)
 
 
 async def _new_family(desk: Desk, code: Code, session: Session) -> str:

@@ -23,6 +23,7 @@ class Versions:
     """Of what a token stands on, when it is given."""
 
     client: int
+    org: int = 0
     user: int = 0
     session: int = 0
 
@@ -36,11 +37,13 @@ class SignedIn:
     application: Client
     capacity: Capacity
     consent: Consent | None = None
+    standing: int = 0
+    """The version of the post's organisation."""
 
     def access_token(self, desk: Desk, scope: str) -> str:
         """What the application shows to the services."""
         person, session, application = self.person, self.session, self.application
-        versions = Versions(application.token_version, person.token_version, session.token_version)
+        versions = Versions(application.token_version, self.standing, person.token_version, session.token_version)
         scopes, how = frozenset(scope.split()), _how(session) | {"ial": person.ial}
         if self.consent is not None:
             how |= {"consent": {"id": self.consent.id, "version": self.consent.token_version}}
@@ -91,6 +94,7 @@ def access_token(desk: Desk, caller: Caller, versions: Versions, how: Mapping[st
         "roles": sorted(caller.roles),
         "scope": " ".join(sorted(caller.scope)),
         "cv": versions.client,
+        **({"ov": versions.org} if caller.org is not None else {}),
     }
     if caller.session is not None:
         claims |= {"sid": caller.session, "sv": versions.session, "uv": versions.user, "acr": caller.acr, **(how or {})}

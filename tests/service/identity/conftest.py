@@ -158,7 +158,11 @@ class Identity:
 
     async def code_for(self, **asked: str) -> str:
         """A code for Ms Li, asked with other parameters."""
-        answer = await self.submit(await self.form(None, **asked))
+        return await self.code_of("li.na", **asked)
+
+    async def code_of(self, login: str, **asked: str) -> str:
+        """A code for somebody who has signed in, asked with other parameters."""
+        answer = await self.submit(await self.form(None, **asked), login=login)
         assert answer.status_code == 303, answer.text
         return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 

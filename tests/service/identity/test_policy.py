@@ -57,6 +57,8 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/duties"): PUBLIC,
     ("PUT", "/divisions/{code}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/organisations/{code}"): (*OPERATOR_ONLY, 200),
+    ("PUT", "/organisations/{code}/suspension"): (*OPERATOR_ONLY, 204),
+    ("DELETE", "/organisations/{code}/suspension"): (*OPERATOR_ONLY, 204),
     ("PUT", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("GET", "/people/{id}"): (*OPERATOR_ONLY, 200),
     ("PUT", "/clients/{code}"): (*OPERATOR_ONLY, 200),
@@ -105,6 +107,7 @@ KIT = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/asyncapi.j
 ADDRESSES = {
     "/divisions/{code}": "/divisions/21",
     "/organisations/{code}": "/organisations/police",
+    "/organisations/{code}/suspension": "/organisations/police/suspension",
     "/people/{id}": "/people/person-li-na",
     "/people/{id}/sessions": "/people/person-li-na/sessions",
     "/people/{id}/substitutions/{substitution}": "/people/person-zhang/substitutions/substitution-1",

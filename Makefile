@@ -45,6 +45,7 @@ specs: .venv/installed ## write docs/specs and the timetable of docs/guarantees.
 lock: .venv/installed ## pin what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group city --constraint requirements.lock pyproject.toml -o requirements-image.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header tests/bench/neighbours/canaille.in -o tests/bench/neighbours/canaille.lock
 
 .env: docker-compose.yml ## random passwords for docker compose
 	@umask 077 && $(PYTHON) deploy/images/passwords.py > .env.new && mv .env.new .env

@@ -28,6 +28,10 @@ BENCHES = {
     "B8": "soak",
     "B9": "volume",
     "B10": "startup",
+    "B11": "issuing",
+    "B12": "checking",
+    "B13": "revoking",
+    "B14": "registering",
 }
 """Bench → module of this package whose `measure(console)` gives the result."""
 

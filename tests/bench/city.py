@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 
+import httpx
+
 from deploy.local.city import City
 from deploy.local.client import Person
 from deploy.local.programs import Program
@@ -97,6 +99,13 @@ class BenchCity(RunningCity):
     def meter(self, **more: int) -> Meter:
         """Measures all processes of the city, and `more` by name, from now on."""
         return Meter(self.pids() | more)
+
+    def is_ready(self, service: str) -> bool:
+        """Whether a service answers, and says that it can work."""
+        try:
+            return httpx.get(f"{self.urls[service]}/readyz", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     def stop(self, names: Sequence[str] = BEHIND_INTAKE) -> None:
         """Stop programs for good: what intake says is kept by the broker, and nobody handles it."""

@@ -76,11 +76,7 @@ class Pool:
         self.left = 0
         self.done = asyncio.Event()
         self.zero = 0.0
-        body = plan["body"].encode()
-        head = f"{plan['method']} {plan['path']} HTTP/1.1\r\nHost: {plan['host']}:{plan['port']}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in plan["headers"].items())
-        head += f"Content-Length: {len(body)}\r\nIdempotency-Key: "
-        self._request = head.encode(), b"\r\n\r\n" + body
+        self._requests = [_request(plan, headers, body) for headers, body in plan["each"]]
 
     def offer(self, shot: int) -> None:
         """The moment of a request has come."""
@@ -91,7 +87,8 @@ class Pool:
         while self._waiting and self._idle:
             shot, connection = self._waiting.popleft(), self._idle.pop()
             self.shots[shot][1] = time.monotonic() - self.zero
-            connection.ask(shot, self._request[0] + f"{self._plan['key']}-{shot}".encode() + self._request[1])
+            head, body = self._requests[shot % len(self._requests)]
+            connection.ask(shot, head + f"{self._plan['key']}-{shot}".encode() + body)
         wanted = min(len(self._waiting), self._plan["connections"] - self._open)
         for _ in range(wanted - self._opening):
             self._opening += 1
@@ -139,6 +136,14 @@ class Pool:
         self.left -= 1
         if self.left == 0:
             self.done.set()
+
+
+def _request(plan: dict[str, Any], headers: dict[str, str], body: str) -> tuple[bytes, bytes]:
+    """A request less its key, which comes in between."""
+    sent = body.encode()
+    named = {"Host": f"{plan['host']}:{plan['port']}", **plan["headers"], **headers, "Content-Length": str(len(sent))}
+    lines = [f"{plan['method']} {plan['path']} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+    return "\r\n".join([*lines, "Idempotency-Key: "]).encode(), b"\r\n\r\n" + sent
 
 
 def moments(plan: dict[str, Any]) -> list[float]:

@@ -4,12 +4,13 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from deploy.local.settings import ROOT
+from tests.bench.browser import Issuer
 from tests.bench.figures import quantile
 
 PATIENCE_SECONDS = 30.0
@@ -70,12 +71,15 @@ class Offered:
 
 @dataclass(frozen=True)
 class Target:
-    """Where to, as whom, with what."""
+    """Where to, as whom (nobody: an empty token), with what. `each`: headers and bodies that requests have in turns
+    instead of the one body."""
 
     url: str
     token: str
-    body: str
+    body: str = ""
     path: str = "/cases"
+    method: str = "POST"
+    each: Sequence[tuple[Mapping[str, str], str]] = ()
 
 
 async def offer(
@@ -94,14 +98,14 @@ async def offer(
     plan = {
         "host": address.hostname,
         "port": address.port,
-        "method": "POST",
+        "method": target.method,
         "path": target.path,
         "headers": {
-            "Authorization": f"Bearer {target.token}",
+            **({"Authorization": f"Bearer {target.token}"} if target.token else {}),
             "Content-Type": "application/json",
             **(headers or {}),
         },
-        "body": target.body,
+        "each": [[dict(headers), body] for headers, body in target.each] or [[{}, target.body]],
         "key": uuid.uuid4().hex,
         "arrival": arrival,
         "rate": rate,
@@ -111,10 +115,39 @@ async def offer(
         "open_first": min(connections, 32),
         "patience": patience,
     }
+    return await carried_out("generator", plan)
+
+
+async def offer_sign_ins(
+    issuer: Issuer,
+    people: Sequence[tuple[str, str]],
+    count: int,
+    *,
+    rate: float = 0.0,
+    arrival: Literal["even", "poisson", "burst"] = "poisson",
+    connections: int = 256,
+    seed: int = 1,
+) -> Offered:
+    """Let people (login and password, in turns) sign in, from the page to the token; see `offer`."""
+    plan = {
+        "issuer": issuer.plan(),
+        "people": list(people),
+        "arrival": arrival,
+        "rate": rate,
+        "count": count,
+        "seed": seed,
+        "connections": connections,
+        "patience": PATIENCE_SECONDS,
+    }
+    return await carried_out("browsers", plan)
+
+
+async def carried_out(module: str, plan: Mapping[str, Any]) -> Offered:
+    """What came of a plan, which a process of its own carries out: `generator` or `browsers`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.bench.generator",
+        f"tests.bench.{module}",
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

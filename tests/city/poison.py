@@ -10,20 +10,20 @@ EXAMPLE = {"tongban.department.case-decided.v1": "police", "tongban.department.q
 """The department that writes the event here."""
 
 
-def _read_by_services() -> dict[str, tuple[str, str, frozenset[str]]]:
-    """Each event type that a service's lane or table reads: its topic, its writer, who reads it."""
-    found: dict[str, tuple[str, str, frozenset[str]]] = {}
+def _read_by_services() -> dict[tuple[str, str], tuple[str, frozenset[str]]]:
+    """Each event type that a service's lane or table reads, with its topic: its writer, and who reads it there."""
+    found: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
     for service in SERVICES:
         for model in import_module(f"services.{service}.contracts").READS:
             topic = model.topic.format(member=service, department=EXAMPLE.get(model.type))
-            *_, others = found.get(model.type, ("", "", frozenset[str]()))
-            found[model.type] = topic, topic.partition(".")[0], others | {service}
+            _, others = found.get((model.type, topic), ("", frozenset[str]()))
+            found[model.type, topic] = topic.partition(".")[0], others | {service}
     return found
 
 
 READ = _read_by_services()
 READERS = {
-    topic: frozenset().union(*(who for at, _, who in READ.values() if at == topic)) for topic, *_ in READ.values()
+    topic: frozenset[str]().union(*(who for (_, at), (_, who) in READ.items() if at == topic)) for _, topic in READ
 }
 BIG = json.dumps({"text": "A" * 10_000_000}).encode()
 POISON: dict[str, tuple[bytes | None, dict[str, Any] | None, str]] = {

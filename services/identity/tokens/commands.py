@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from services.identity.accounts.domain import Client, client_id
+from services.identity.accounts.domain import Client
 from services.identity.consents import commands as consents
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
@@ -182,18 +182,19 @@ def _is_application(client: Client) -> None:
 
 async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
     """Who is signed in there now, with all that this rests on looked at again. Raises `InvalidGrant`."""
+    # The client was looked up for this very request. Should it be narrowed meanwhile, the token is of a version that
+    # counts no more.
     found = await sessions.live(desk, by.session)
-    application = await desk.clients.find(client_id(client.code))
-    if found is None or application is None or not application.may_be_told_at(by.redirect_uri):
+    if found is None or not client.may_be_told_at(by.redirect_uri):
         raise InvalidGrant
     session, person = found
     try:
         acts_as = await capacity(desk, person, by.acting_as)
-        consent = await consents.standing(desk, person.id, application, by.scope)
+        consent = await consents.standing(desk, person.id, client, by.scope)
     except (AccessDenied, ConsentRequired):
         raise InvalidGrant from None
     organisation = await standing(desk, acts_as.organisation) if isinstance(acts_as, Held) else 0
-    return SignedIn(person, session, application, acts_as, consent, organisation or 0)
+    return SignedIn(person, session, client, acts_as, consent, organisation or 0)
 
 
 async def _new_family(desk: Desk, code: Code, session: Session) -> str:

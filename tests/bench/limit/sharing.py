@@ -95,13 +95,21 @@ class Sharing:
         told = {"exchange": id_, "resource": wish["resource"], "fields": wish["fields"], "purpose": wish["purpose"]}
         told |= {"consumer": wish["consumer"], "basis": grant["terms"]["basis"]}
         public = told | {"case": wish["case"], "grant": grant["_id"], "owner": offer["owner"]}
-        question = told | {"subject": wish["subject"], "answer_by": wire.stamp(answer_by)}
+        question = told | {"subject": wish["subject"], "given": {}, "answer_by": wire.stamp(answer_by)}
         to = f"sharing.to.{offer['owner']}"
         entries = [
             wire.entry("tongban.sharing.exchange-asked.v1", EVENTS, public, now, event.trace),
             wire.entry("tongban.sharing.question-asked.v1", to, question, now, event.trace, personal=True),
         ]
-        state = {**wish, "wish": event.id, "wished_at": now, "state": "asked", "ground": None}
+        state = {
+            **wish,
+            "asker": "intake",
+            "compared": [],
+            "wish": event.id,
+            "wished_at": now,
+            "state": "asked",
+            "ground": None,
+        }
         state |= {"resource_name": offer["name"], "owner": offer["owner"], "basis": grant["terms"]["basis"]}
         state |= {"grant": grant["_id"], "grant_version": grant["v"], "asked_at": now, "answer_by": answer_by}
         state |= {"answered_at": None, "closed_at": None, "answer_sha256": None, "delivered_sha256": None}

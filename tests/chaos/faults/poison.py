@@ -16,7 +16,7 @@ from tests.city.running import until
 PAIRS = 2
 WINDOW_SECONDS = 10.0
 SHARE = 0.01
-LOGS = [type_ for type_, (topic, _, _) in READ.items() if topic.endswith((".events", ".out", ".to.intake"))]
+LOGS = [(type_, topic) for type_, topic in READ if topic.endswith((".events", ".out", ".to.intake"))]
 """Event types of topics with a lane behind; a table has its rows from a person, not from the load."""
 
 
@@ -58,8 +58,8 @@ def one_percent(scene: Scene) -> None:
 def _dose(scene: Scene, number: int) -> Dose:
     """Write the next kind; 10 MB are for the test of the poison itself."""
     kinds = [kind for kind in POISON if kind != "10 MB"]
-    kind, type_ = kinds[number % len(kinds)], LOGS[scene.dice.randrange(len(LOGS))]
-    topic, writer, readers = READ[type_]
+    kind, type_, topic = kinds[number % len(kinds)], *LOGS[scene.dice.randrange(len(LOGS))]
+    writer, readers = READ[type_, topic]
     value, changes, reason = POISON[kind]
     key = f"poison-{uuid.UUID(int=scene.dice.getrandbits(128)).hex}"
     scene.planted.append(key)

@@ -5,12 +5,17 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity import contracts
+from services.identity import contracts, handlers
 from services.identity.accounts import api as accounts_api
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
+from services.identity.audit import api as audit_api
+from services.identity.audit import commands as audit
+from services.identity.audit import opening as audit_opening
+from services.identity.audit.acts import IDENTITY
+from services.identity.audit.edge import forbidden, note_operation
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.desk import Desk
@@ -34,7 +39,8 @@ from services.identity.tokens import api as tokens_api
 from services.identity.tokens import commands as tokens
 from services.identity.tokens.domain import Assertion, Code, Family
 from shared.clock import Clock, SystemClock
-from shared.contracts.identity import KeyPublished
+from shared.contracts.identity import ActNoted, KeyPublished
+from shared.errors import Forbidden
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
 from shared.store import Database
@@ -80,22 +86,28 @@ def _wire(
         canaries=runtime.repository("canaries", Canary),
         throttle=Throttle(),
         tell=teller,
+        audit=audit_opening.opened(runtime, settings),
     )
+    runtime.read(lambda: [ActNoted.topic], handlers.table(desk))
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
     runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
     runtime.wake(desk.keys, partial(keys.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
+    runtime.wake(desk.audit.seals, partial(audit.tend_seal, desk))
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
     runtime.beside(partial(_reload_keys, desk, changed))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
         organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
-        tokens_api.router, signin_pages.router,
+        tokens_api.router, signin_pages.router, audit_api.router,
     )  # fmt: skip
-    app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
+    app = service_app(
+        runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers, note_operation
+    )
+    app.add_exception_handler(Forbidden, forbidden)
     app.state.desk = desk
     return app, runtime, desk
 
@@ -112,4 +124,6 @@ async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
     """From the first start there are a signing key and the operators' program, with the secret of the settings."""
     await keys.ensure_keys(desk)
     await ensure_canary(desk)
-    await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))
+    await audit.ensure_seal(desk)
+    wish = ClientWish(kind="operator", name="operator", secret=settings.operator_secret)
+    await keep_client(desk, IDENTITY, "operator", wish)

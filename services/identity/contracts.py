@@ -10,6 +10,8 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.OrganisationAdmitted,
     identity.AccountOpened,
+    identity.ActNoted,
+    identity.AuditSealed,
 )
 
-READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished)
+READS: tuple[type[EventModel], ...] = (identity.RevocationPublished, identity.KeyPublished, identity.ActNoted)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
+from services.identity.audit.kit import Audit
 from services.identity.canaries.domain import Canary
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
@@ -39,3 +40,4 @@ class Desk:
     tell: Callable[[str, str], Awaitable[bool]]
     """Post a logout token to an address of an application; whether that is done."""
     throttle: Throttle
+    audit: Audit

@@ -4,13 +4,19 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
+from shared.audit.verify import SIX_MONTHS
 from shared.settings import ServiceSettings
 
 
 class IdentitySettings(ServiceSettings):
-    """`key_passphrase` closes the signing key in the store; `operator_secret` is that of the client `operator`."""
+    """`key_passphrase` closes the signing key in the store, and digests addresses in records of acts; `operator_secret`
+    is that of the client `operator`."""
 
     service: ClassVar[str] = "identity"
 
     key_passphrase: SecretStr = Field(min_length=16)
     operator_secret: SecretStr = Field(min_length=16, max_length=128)
+    audit_days: int = Field(default=400, ge=SIX_MONTHS, le=3650)
+    """For how long records of acts are kept: 网络安全法 Art. 21 (since 2026 Art. 23) asks for six months at least."""
+    http_behind_seconds: float = Field(default=3600.0, gt=0, le=3600)
+    """What waits for the lane was done before: nobody is refused for it."""

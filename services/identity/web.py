@@ -1,12 +1,15 @@
 """What the routes of identity take from the app."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from services.identity import policy
 from services.identity.desk import Desk
+from shared.audit.actors import of_caller, visitor
 from shared.caller import Caller
+from shared.contracts.acts import Actor
 from shared.web.authentication import PRIVILEGED_SECONDS, requires
 
 
@@ -17,4 +20,31 @@ async def _desk(request: Request) -> Desk:
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]
+
+
+def place_of(request: Request, desk: Desk) -> str:
+    """Where a request comes from, as records may say it."""
+    return desk.audit.places.of(request.client.host if request.client is not None else "")
+
+
+async def _place(request: Request, desk: TheDesk) -> str:
+    return place_of(request, desk)
+
+
+async def _visitor(place: Annotated[str, Depends(_place)]) -> Actor:
+    return visitor(place)
+
+
+def acting(rule: Callable[..., Awaitable[Caller]]) -> Callable[..., Awaitable[Actor]]:
+    """Who acts, as a record says it, where `rule` lets the caller in: `Depends(acting(requires(policy.may_…)))`."""
+
+    async def actor(caller: Annotated[Caller, Depends(rule)], place: Annotated[str, Depends(_place)]) -> Actor:
+        return of_caller(caller, place)
+
+    return actor
+
+
+Visitor = Annotated[Actor, Depends(_visitor)]
+"""Whoever it is: on pages where people prove who they are."""
 Operator = Annotated[Caller, Depends(requires(policy.may_administer, within=PRIVILEGED_SECONDS))]
+ActingOperator = Annotated[Actor, Depends(acting(requires(policy.may_administer, within=PRIVILEGED_SECONDS)))]

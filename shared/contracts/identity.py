@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from shared.contracts.acts import ChainSealed, NotedAct
 from shared.contracts.registry import EventModel, Text, published
 
 
@@ -91,3 +92,13 @@ class AccountOpened(EventModel):
     account: str
     kind: Literal["person", "officer", "department", "operator"]
     organisation: str | None = None
+
+
+@published("tongban.identity.act-noted.v1", on="identity.audit")
+class ActNoted(NotedAct):
+    """Somebody did something in identity, or was refused."""
+
+
+@published("tongban.identity.audit-sealed.v1", on="identity.events")
+class AuditSealed(ChainSealed):
+    """Where identity's chain of noted acts stood."""

@@ -16,7 +16,7 @@ from shared.runtime import Runtime
 from shared.web.admission import Admission
 from shared.web.app import create_app
 from shared.web.authentication import Verifier
-from shared.web.ops import ops_router
+from shared.web.ops import Noting, ops_router, unnoted
 from shared.web.readiness import Readiness
 
 
@@ -27,8 +27,12 @@ def service_app(
     publishes: Sequence[type[EventModel]],
     reads: Sequence[type[EventModel]],
     routers: Sequence[APIRouter],
+    noting: Noting = unnoted,
 ) -> FastAPI:
-    """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
+    """The app that starts and stops the runtime. Its parts are all named by now: this wires them.
+
+    `noting`: how the service notes what operators do with it, where it keeps records of acts.
+    """
     revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
     runtime.follow(revocations)
     runtime.wire()
@@ -53,7 +57,7 @@ def service_app(
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
-        routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay))),
+        routers=(*routers, ops_router(runtime.parked, lambda: _wired(runtime.relay), noting)),
         asyncapi=events,
     )
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.identity import policy
 from services.identity.accounts import commands
 from services.identity.accounts.domain import CLIENT_PATTERN, PERSON_PATTERN, ClientWish, PersonWish
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, TheDesk
 from shared.caller import Caller, Kind
 from shared.web.authentication import requires
 from shared.web.preconditions import IfMatch, tell_kept
@@ -39,12 +39,12 @@ class Me(Account):
 async def keep_person(
     id: Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)],  # noqa: A002 - the name in the address
     wish: PersonWish,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    person, changed = await commands.keep_person(desk, id, wish, expected)
+    person, changed = await commands.keep_person(desk, by, id, wish, expected)
     tell_kept(response, person, changed)
     post = person.post
     return Account(
@@ -59,12 +59,12 @@ async def keep_person(
 async def keep_client(
     code: Annotated[str, Path(pattern=CLIENT_PATTERN)],
     wish: ClientWish,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    client, changed = await commands.keep_client(desk, code, wish, expected)
+    client, changed = await commands.keep_client(desk, by, code, wish, expected)
     tell_kept(response, client, changed)
     return Account(id=code, kind=client.kind, organisation=client.organisation, division=client.division)
 

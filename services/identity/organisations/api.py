@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from services.identity.organisations import commands, store
 from services.identity.organisations.domain import Division, Organisation
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, TheDesk
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.errors import Fault, Invalid
 from shared.web.authentication import public
@@ -38,10 +38,10 @@ async def list_organisations(desk: TheDesk, window: Paging) -> Page[Organisation
     dependencies=[Depends(nothing_unknown(DivisionPublished))],
 )
 async def publish_division(
-    code: DivisionCode, row: DivisionPublished, _: Operator, desk: TheDesk, expected: IfMatch, response: Response
+    code: DivisionCode, row: DivisionPublished, by: ActingOperator, desk: TheDesk, expected: IfMatch, response: Response
 ) -> DivisionPublished:
     _same_code(code, row.code)
-    tell_kept(response, *await commands.publish_division(desk, row, expected))
+    tell_kept(response, *await commands.publish_division(desk, by, row, expected))
     return row
 
 
@@ -53,13 +53,13 @@ async def publish_division(
 async def publish_organisation(
     code: OrganisationCode,
     row: OrganisationPublished,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> OrganisationPublished:
     _same_code(code, row.code)
-    tell_kept(response, *await commands.publish_organisation(desk, row, expected))
+    tell_kept(response, *await commands.publish_organisation(desk, by, row, expected))
     return row
 
 

@@ -1,5 +1,6 @@
 """Publishing divisions and organisations."""
 
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.organisations.domain import (
     Division,
@@ -8,11 +9,13 @@ from services.identity.organisations.domain import (
     division_id,
     organisation_id,
 )
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.errors import Fault, Invalid, PreconditionFailed
 
 
-async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
+async def publish_division(desk: Desk, by: Actor, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
     """Put a division's row in force; the division and whether anything changed.
 
     Raises `Invalid` with every fault, and `PreconditionFailed`.
@@ -24,11 +27,12 @@ async def publish_division(desk: Desk, row: DivisionPublished, version: int | No
         raise Invalid("The division does not fit into the tree", faults=tuple(faults))
     now, division = desk.clock.now(), Division(id=division_id(row.code), row=row)
     division.open(now)
-    return await desk.divisions.put(division, lambda known: known.revise(row, now), version=version)
+    division.record(act := acts.division_published(by, division.id), now)
+    return await desk.divisions.put(division, noting(lambda one: one.revise(row, now), act, now), version=version)
 
 
 async def publish_organisation(
-    desk: Desk, row: OrganisationPublished, version: int | None
+    desk: Desk, by: Actor, row: OrganisationPublished, version: int | None
 ) -> tuple[Organisation, bool]:
     """Put an organisation's row in force; the organisation and whether anything changed.
 
@@ -48,7 +52,10 @@ async def publish_organisation(
         raise Invalid("The organisation cannot be published", faults=(*faults, *taken))
     now, organisation = desk.clock.now(), Organisation(id=organisation_id(row.code), row=row)
     organisation.open(now)
-    kept = await desk.organisations.put(organisation, lambda known: known.revise(row, now), version=version)
+    organisation.record(act := acts.organisation_published(by, organisation.id), now)
+    kept = await desk.organisations.put(
+        organisation, noting(lambda one: one.revise(row, now), act, now), version=version
+    )
     for duty in _duties(before.row if before else None).keys() - _duties(row).keys():
         await desk.duties.release(duty, row.code)
     return kept

@@ -41,6 +41,11 @@ class Verified(BaseModel):
     unreadable: int
 
 
+def too_short(kept: Mapping[str, float]) -> list[str]:
+    """Of what is kept for so many days: what is not kept for six months (网络安全法 Art. 21, since 2026 Art. 23)."""
+    return [f"{what} keeps records for {days:g} days" for what, days in kept.items() if days < SIX_MONTHS]
+
+
 @dataclass(slots=True)
 class Outside:
     """Where the chain, the seals and the topic come from."""
@@ -66,8 +71,7 @@ class Outside:
             time.sleep(0.2)
             after = self._take(verifier, after)
         report = verifier.report(datetime.now(UTC))
-        kept = {"the chain": keeps, f"topic {ActNoted.topic}": kept_on_topic}
-        short = [f"{what} keeps records for {days:g} days" for what, days in kept.items() if days < SIX_MONTHS]
+        short = too_short({"the chain": keeps, f"topic {ActNoted.topic}": kept_on_topic})
         return Verified(
             holds=report.holds and not short,
             report=report,

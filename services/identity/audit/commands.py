@@ -71,6 +71,8 @@ async def read(desk: Desk, by: Actor, wanted: store.Wanted, before: str | None, 
 
 
 async def first_day(desk: Desk, since: date | None) -> str:
-    """The day to begin with: `since`, or the first of which records may be there."""
-    days = [day for day in await store.days(desk.audit.seals) if since is None or day >= since.isoformat()]
-    return min([desk.audit.book.today if since is None else since.isoformat(), *days])
+    """The day to begin with: the first of which records may be there, `since` or later."""
+    begin = since.isoformat() if since is not None else ""
+    return min(
+        (day for day in await store.days(desk.audit.seals) if day >= begin), default=max(begin, desk.audit.book.today)
+    )

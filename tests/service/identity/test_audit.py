@@ -160,7 +160,7 @@ async def test_refreshing_is_noted_once_an_hour_and_from_elsewhere(city: Identit
     for n in range(8):
         answer = await refresh(city, token)
         token = answer.json()["refresh_token"]
-        city.clock.forward(timedelta(minutes=5 if n < 5 else 60))
+        city.clock.forward(timedelta(minutes=5 if n < 5 else 60 if n < 7 else 0))
     elsewhere = httpx.ASGITransport(city.app, client=("203.0.113.7", 1))
     async with httpx.AsyncClient(transport=elsewhere, base_url=ISSUER) as http:
         form = {"grant_type": "refresh_token", "client_id": "web", "refresh_token": token}

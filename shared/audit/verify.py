@@ -74,6 +74,7 @@ class Verifier:
     begins: datetime | None = None
     _report: Report = field(default_factory=Report)
     _sealed: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    _closed: set[tuple[str, int]] = field(default_factory=set)
     _told: dict[bytes, tuple[str, bool]] = field(default_factory=dict)
     _matched: set[bytes] = field(default_factory=set)
     _alone: dict[bytes, tuple[str, str, bool]] = field(default_factory=dict)
@@ -84,8 +85,10 @@ class Verifier:
 
     def __post_init__(self) -> None:
         for seal in self.seals:
-            self._report.seals += 1
             self._sealed[seal.day, seal.count].add(seal.hash)
+            if seal.closed:
+                self._closed.add((seal.day, seal.count))
+        self._report.seals = len(self._sealed)
         for (day, n), hashes in self._sealed.items():
             if len(hashes) > 1:
                 self._find("otherwise-sealed", link_id(day, n), "two seals contradict each other")
@@ -149,7 +152,7 @@ class Verifier:
         days = sorted((day, n) for day, n in self._sealed if day < link.day)
         if link.n != 1:
             self._find("gap", link.head.id, "the day's records before it are not there")
-        elif self._continues and days and link.prev not in self._sealed[days[-1]]:
+        elif self._continues and days and days[-1] in self._closed and link.prev not in self._sealed[days[-1]]:
             self._find("broken", link.head.id, f"does not continue what was sealed, {link_id(*days[-1])}")
         elif not self._continues and days:
             self._find("gap", link.head.id, f"says that it is the first, and {days[0][0]} was sealed")

@@ -40,13 +40,9 @@ def grown(moments: Sequence[datetime]) -> list[Link]:
     return chain
 
 
-def seal(link: Link) -> ChainSealed:
-    """What is said of a chain that ends there."""
-    return sealed(link.head)
-
-
-def sealed(head: Head) -> ChainSealed:
-    return ChainSealed(day=head.day, count=head.n, hash=head.hash, closed=False)
+def sealed(head: Head, *, closed: bool = False) -> ChainSealed:
+    """What is said of a chain that ends there; `closed`: it goes on with another day."""
+    return ChainSealed(day=head.day, count=head.n, hash=head.hash, closed=closed)
 
 
 def rehashed(chain: Sequence[Link]) -> list[Link]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 
 from shared.audit.chain import Link
 from shared.audit.verify import CLOCKS, LONGEST_UNSEALED, SIX_MONTHS, Report, Verifier
-from tests.unit.shared.audit.chains import BEGAN, grown, rehashed, renumbered, seal
+from tests.unit.shared.audit.chains import BEGAN, grown, rehashed, renumbered, sealed
 
 UNHURRIED = settings(deadline=None)
+HOURS = grown([BEGAN + timedelta(hours=n) for n in range(40)])
+CLOSING = {one.head for one, following in pairwise(HOURS) if following.day > one.day}
+"""The last records of their days."""
 Tampering = Callable[[list[Link], int, int], list[Link]]
 
 
@@ -26,7 +30,8 @@ def judged(
 ) -> Report:
     """What is said of these records, where these were sealed and those are on the topic."""
     begins = None if topic is None else BEGAN - timedelta(hours=1)
-    verifier = Verifier([seal(link) for link in seals], since=since, begins=begins)
+    said = [sealed(link.head, closed=link.head in CLOSING) for link in seals]
+    verifier = Verifier(said, since=since, begins=begins)
     for link in topic or ():
         verifier.told(link.event, link.fingerprint())
     for one in chain:
@@ -160,8 +165,6 @@ def test_who_does_not_make_the_hashes_anew_is_found_by_the_links_alone(
 
 # -- one by one ------------------------------------------------------------------------------------------------
 
-HOURS = grown([BEGAN + timedelta(hours=n) for n in range(40)])
-
 
 def kinds(report: Report) -> set[str]:
     return set(report.found)
@@ -227,7 +230,9 @@ def test_the_first_days_may_go_by_their_age_and_by_nothing_else() -> None:
     assert judged(rest, [HOURS[-1]], now=of_age - timedelta(days=2)).found == {"not-kept": 1}, "and without their seal"
     forged = rehashed([rest[0].model_copy(update={"prev": "0" * 64}), *rest[1:]])
     assert "gap" in judged(forged, [HOURS[first - 1]], now=of_age).found, "it is not the first"
-    assert "broken" in judged(rest, [HOURS[first - 2]], now=of_age).found, "more was there than was sealed"
+    forged = rehashed([rest[0].model_copy(update={"prev": "1" * 64}), *rest[1:]])
+    assert "broken" in judged(forged, [HOURS[first - 1]], now=of_age).found, "it does not continue what was sealed"
+    assert judged(rest, [HOURS[first - 2], HOURS[-1]], now=of_age).holds, "the day went on behind its last seal but one"
 
 
 def test_nothing_is_left() -> None:
@@ -240,7 +245,8 @@ def test_one_may_begin_with_a_later_day() -> None:
     assert judged(rest, [HOURS[2], HOURS[first - 1], HOURS[-1]], since=rest[0].day).holds
     assert judged(rest[1:], [HOURS[-1]], since=rest[0].day).found == {"gap": 1}
     assert judged(rest[:3], [HOURS[-1]], since=rest[0].day).found == {"gap": 1}
-    assert "broken" in judged(rest, [HOURS[first - 2]], since=rest[0].day).found
+    other = rehashed([rest[0].model_copy(update={"prev": "1" * 64}), *rest[1:]])
+    assert judged(other, [HOURS[first - 1]], since=rest[0].day).found == {"broken": 1}
 
 
 def test_what_the_topic_does_not_have_any_more_is_not_compared() -> None:

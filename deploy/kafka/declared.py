@@ -10,9 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from shared.audit.verify import SIX_MONTHS
+
 TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 ADMIN = "admin"
 TEMPLATE = "{department}"
+AUDIT = ".audit"
+"""How the topics of noted acts end; whoever writes one reads it, into a chain (ADR 20)."""
 DEPARTMENT_CODE = re.compile(r"[a-z][a-z0-9]{1,15}")
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -102,6 +106,8 @@ class _File(BaseModel):
                 yield f"{topic.name}: reader {reader} is not a member"
         if topic.kind == "log" and topic.retention_days is None:
             yield f"{topic.name}: a log has retention_days"
+        if topic.name.endswith(AUDIT) and (topic.kind != "log" or (topic.retention_days or 0) < SIX_MONTHS):
+            yield f"{topic.name}: records of acts are kept for {SIX_MONTHS} days at least (网络安全法 Art. 21)"
 
 
 @dataclass(frozen=True)

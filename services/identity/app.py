@@ -11,6 +11,11 @@ from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
+from services.identity.audit import api as audit_api
+from services.identity.audit import commands as audit
+from services.identity.audit import opening as audit_opening
+from services.identity.audit.acts import IDENTITY
+from services.identity.audit.edge import forbidden, note_operation
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.companies import api as companies_api
@@ -67,12 +72,13 @@ from services.identity.tokens.domain import Assertion, Code, Family
 from services.identity.visit import ensure_own_client
 from services.identity.visit import router as visit_router
 from shared.clock import Clock, SystemClock
-from shared.contracts.identity import KeyPublished
+from shared.contracts.identity import ActNoted, KeyPublished
+from shared.errors import Forbidden
 from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
 from shared.store import Database
 from shared.store.mongo import MongoDatabase
-from shared.web.service import service_app
+from shared.web.service import Own, service_app
 
 VERSION = "0.1.0"
 TO_IDENTITY = "sharing.to.identity"
@@ -132,8 +138,9 @@ def _wire(
         tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
         companies=runtime.repository("companies", Company, *COMPANY_INDEXES),
         claims=runtime.repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
+        audit=audit_opening.opened(runtime, settings),
     )
-    runtime.read(lambda: [TO_IDENTITY], handlers.table(desk))
+    runtime.read(lambda: [TO_IDENTITY, ActNoted.topic], handlers.table(desk))
     runtime.wake(desk.people, partial(personal.tend, desk))
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
@@ -145,6 +152,7 @@ def _wire(
     runtime.wake(desk.registrations, partial(registrations.tend, desk))
     runtime.wake(desk.claims, partial(companies.tend, desk))
     runtime.wake(desk.data_keys, partial(data_keys.tend, desk))
+    runtime.wake(desk.audit.seals, partial(audit.tend_seal, desk))
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
     runtime.beside(partial(_reload_keys, desk, changed))
@@ -153,11 +161,12 @@ def _wire(
         organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, sessions_pages.router,
         keys_api.router, tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
         proofs_api.router, registrations_api.router, registration_pages.router, companies_api.router,
-        visit_router, personal_api.router, personal_pages.router, keys_router(),
+        visit_router, personal_api.router, personal_pages.router, keys_router(), audit_api.router,
     )  # fmt: skip
     said, heard = contracts.PUBLISHES, contracts.READS
-    what_callers_are = partial(explained, desk)
-    app = service_app(runtime, desk.keyring.published, VERSION, said, heard, routers, policy.ACTS, what_callers_are)
+    own = Own(partial(explained, desk), note_operation)
+    app = service_app(runtime, desk.keyring.published, VERSION, said, heard, routers, policy.ACTS, own)
+    app.add_exception_handler(Forbidden, forbidden)
     app.state.desk = desk
     return app, runtime, desk
 
@@ -178,5 +187,7 @@ async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
     await drop_old_indexes(desk.people)
     await data_keys.seal_all(desk)
     await ensure_canary(desk)
-    await keep_client(desk, "operator", ClientWish(kind="operator", name="operator", secret=settings.operator_secret))
+    await audit.ensure_seal(desk)
+    wish = ClientWish(kind="operator", name="operator", secret=settings.operator_secret)
+    await keep_client(desk, IDENTITY, "operator", wish)
     await ensure_own_client(desk)

@@ -24,11 +24,14 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.ProofWished,
     identity.CodeIssued,
     identity.CompanyRegistered,
+    identity.ActNoted,
+    identity.AuditSealed,
 )
 
 READS: tuple[type[EventModel], ...] = (
     identity.RevocationPublished,
     identity.KeyPublished,
+    identity.ActNoted,
     sharing.AnswerDelivered,
     sharing.AnswerRefused,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
+from services.identity.audit.kit import Audit
 from services.identity.canaries.domain import Canary
 from services.identity.companies.domain import Claim, Company
 from services.identity.consents.domain import Consent
@@ -66,6 +67,7 @@ class Desk:
     tries: Tries
     companies: Repository[Company]
     claims: Repository[Claim]
+    audit: Audit
 
     @property
     def sealed(self) -> tuple[Repository[Any], ...]:

@@ -18,10 +18,15 @@ class OAuthError(DomainError):
 
 
 class InvalidClient(OAuthError):
-    """The client is unknown, or does not prove that it is itself."""
+    """The client is unknown, or does not prove that it is itself. `client`: the one it says it is, where there is one;
+    for the record, not for the answer."""
 
     status = 401
     code = "invalid_client"
+
+    def __init__(self, detail: str, client: str | None = None) -> None:
+        super().__init__(detail)
+        self.client = client
 
 
 class UnauthorizedClient(OAuthError):

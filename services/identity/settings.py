@@ -5,11 +5,13 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
+from shared.audit.verify import SIX_MONTHS
 from shared.settings import ServiceSettings
 
 
 class IdentitySettings(ServiceSettings):
-    """`key_passphrase` closes the signing key in the store; `operator_secret` is that of the client `operator`.
+    """`key_passphrase` closes the signing key in the store, and digests addresses in records of acts; `operator_secret`
+    is that of the client `operator`.
 
     `master_key_file` holds the keys that close people's data keys. By hashes under `lookup_key` people are found: with
     another one they have to be hashed again, and ID numbers cannot be.
@@ -21,5 +23,7 @@ class IdentitySettings(ServiceSettings):
     lookup_key: SecretStr = Field(min_length=32)
     operator_secret: SecretStr = Field(min_length=16, max_length=128)
     master_key_file: Path
+    audit_days: int = Field(default=400, ge=SIX_MONTHS, le=3650)
+    """For how long records of acts are kept: 网络安全法 Art. 21 (since 2026 Art. 23) asks for six months at least."""
     http_behind_seconds: float = Field(default=3600.0, gt=0, le=3600)
-    """Signing in brings no work to the lane, which hears departments' answers only: it is not refused for them."""
+    """What waits for the lane, departments' answers and records of acts, keeps nobody from signing in."""

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import ClientWish, Person, is_redirect
+from services.identity.audit.acts import IDENTITY
 from services.identity.browser import session_cookie
 from services.identity.desk import Desk
 from services.identity.sessions import commands as sessions
@@ -59,7 +60,7 @@ async def ensure_own_client(desk: Desk) -> None:
         log.error("pages.no-sign-in", issuer=desk.issuer)
         return
     wish = ClientWish(kind="application", name="通办 Tongban", redirect_uris=[back])
-    await keep_client(desk, OWN_CLIENT, wish)
+    await keep_client(desk, IDENTITY, OWN_CLIENT, wish)
 
 
 def _sign_in(desk: Desk, page: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from shared.contracts.acts import ChainSealed, NotedAct
 from shared.contracts.registry import EventModel, Text, published
 from shared.personal import PERSONAL
 
@@ -269,3 +270,13 @@ class CompanyRegistered(EventModel):
     code: str
     name: str
     representative: str
+
+
+@published("tongban.identity.act-noted.v1", on="identity.audit")
+class ActNoted(NotedAct):
+    """Somebody did something in identity, or was refused."""
+
+
+@published("tongban.identity.audit-sealed.v1", on="identity.events")
+class AuditSealed(ChainSealed):
+    """Where identity's chain of noted acts stood."""

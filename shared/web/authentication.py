@@ -34,6 +34,8 @@ CACHED_TOKENS = 4096
 READ_SECONDS, WRITE_SECONDS, PRIVILEGED_SECONDS = 60.0, 10.0, 5.0
 REVOCATIONS_AGE = "revocations-age"
 """Of the request's state: how old the revocations were that its token was held against, in seconds."""
+CALLER = "caller"
+"""Of the request's state: whose token it is, also where they may not do what they ask for."""
 
 
 class _Actor(BaseModel):
@@ -255,7 +257,7 @@ class Requires(Guard):
             raise Unauthenticated("This needs an access token")
         verifier: Verifier = request.app.state.verifier
         age = request.scope.setdefault("state", {})[REVOCATIONS_AGE] = verifier.age
-        caller = verifier.verify(credentials.credentials)
+        caller = request.scope["state"][CALLER] = verifier.verify(credentials.credentials)
         if age > (self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)):
             raise RevocationsStale("It is not known here what was revoked of late")
         if self.scope not in caller.scope:

@@ -62,7 +62,7 @@ SCHEMAS: Mapping[str, Any] = models_json_schema(
 
 def install(app: FastAPI) -> None:
     """Register the handlers for every kind of error."""
-    app.add_exception_handler(DomainError, _domain)
+    app.add_exception_handler(DomainError, domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Unavailable, _unavailable)
@@ -94,7 +94,8 @@ def problem(
     return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
 
 
-async def _domain(_request: Request, error: Exception) -> Response:
+async def domain(_request: Request, error: Exception) -> Response:
+    """The answer where a rule said no."""
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this class only
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:

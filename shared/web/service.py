@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -17,9 +18,21 @@ from shared.runtime import Runtime
 from shared.web.admission import Admission
 from shared.web.app import create_app
 from shared.web.authentication import Verifier
-from shared.web.ops import may_operate, ops_router
+from shared.web.ops import Noting, may_operate, ops_router, unnoted
 from shared.web.readiness import Readiness
 from shared.web.rights import Standing, by_token, rights_router
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a service does in its own way on the routes that all have: how it says what callers are, and how it notes
+    what operators do, where it keeps records of acts."""
+
+    standing: Standing = by_token
+    noting: Noting = unnoted
+
+
+COMMON = Own()
 
 
 def service_app(
@@ -30,7 +43,7 @@ def service_app(
     reads: Sequence[type[EventModel]],
     routers: Sequence[APIRouter],
     acts: Sequence[Act],
-    what_callers_are: Standing = by_token,
+    own: Own = COMMON,
 ) -> FastAPI:
     """The app that starts and stops the runtime. Its parts are all named by now: this wires them."""
     verifier = _verifier(runtime, keys)
@@ -56,7 +69,7 @@ def service_app(
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
-        routers=(*routers, *_kit(runtime, acts, what_callers_are)),
+        routers=(*routers, *_kit(runtime, acts, own)),
         asyncapi=events,
     )
 
@@ -68,10 +81,10 @@ def _verifier(runtime: Runtime, keys: Mapping[str, KeyPublished]) -> Verifier:
     return Verifier(keys, runtime.settings.issuer, runtime.clock, revocations)
 
 
-def _kit(runtime: Runtime, acts: Sequence[Act], what_callers_are: Standing) -> tuple[APIRouter, APIRouter]:
+def _kit(runtime: Runtime, acts: Sequence[Act], own: Own) -> tuple[APIRouter, APIRouter]:
     """The routes that every service has."""
-    rights = rights_router(runtime.settings.service, (*acts, may_operate), what_callers_are)
-    return rights, ops_router(runtime.parked, lambda: _wired(runtime.relay))
+    rights = rights_router(runtime.settings.service, (*acts, may_operate), own.standing)
+    return rights, ops_router(runtime.parked, lambda: _wired(runtime.relay), own.noting)
 
 
 def _wired(relay: Relay | None) -> Relay:

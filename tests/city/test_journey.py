@@ -12,10 +12,11 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from pymongo import MongoClient
 
 from deploy.kafka.apply import apply
 from deploy.local.trouble import Trouble
-from tests.city.running import RunningCity, until
+from tests.city.running import RunningCity, tongban, until
 
 DECIDED = "tongban.department.case-decided.v1"
 ANSWERED = "tongban.department.question-answered.v1"
@@ -45,6 +46,26 @@ def test_one_case_travels_the_whole_network(city: RunningCity) -> None:
     assert [mail["copies"] for mail in mails] == [1, 1], "two mails, each once"
     assert all("li.na@example.org" in str(mail["to"]) for mail in mails)
     assert all(shown["number"] in mail["subject"] or "居住证" in mail["subject"] for mail in mails), "in her language"
+
+
+def test_what_was_done_for_it_is_in_a_chain_that_holds_and_one_edited_record_is_found(city: RunningCity) -> None:
+    state = city.city.settings.state
+    city.reaches(city.apply()["case"], "completed")
+    held = tongban(state, "audit", "verify", "--json")
+    report = json.loads(held.stdout)["report"]
+    assert held.returncode == 0, held.stdout + held.stderr
+    assert report["records"] == report["on_topic"] > 40, "every account of the city was opened by somebody"
+    listed = tongban(state, "audit", "list", "--who", "person-li-na", "--act", "signed-in", "--json")
+    link = json.loads(listed.stdout)[0]
+    with MongoClient[dict[str, Any]](city.city.platform.store.uri) as store:
+        chain = store["tongban_identity"]["audit"]
+        chain.update_one({"_id": link["_id"]}, {"$set": {"record.by.account": "person-other"}})
+        try:
+            found = tongban(state, "audit", "verify")
+            assert found.returncode == 1
+            assert f"✗ edited: {link['_id']} " in found.stdout
+        finally:
+            chain.update_one({"_id": link["_id"]}, {"$set": {"record.by.account": "person-li-na"}})
 
 
 def test_she_can_see_who_saw_her_data(city: RunningCity) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from deploy.kafka.declared import load
+from deploy.kafka.declared import AUDIT, load
+from services.identity.audit.domain import EVERY
+from services.identity.settings import IdentitySettings
 from services.identity.tokens.issuing import TOKEN_LIFE
 from services.notifications.messages import commands as mails
 from services.notifications.messages.domain import LONGEST_PAUSE, LONGEST_WAIT, pause
 from services.notifications.settings import NotificationsSettings
 from shared import runtime, timers
+from shared.audit.verify import SIX_MONTHS
 from shared.messaging import lane, outlet, relay
 from shared.settings import ServiceSettings
 from shared.store import lease, mongo, repository
@@ -107,11 +110,18 @@ def rows() -> Iterator[Row]:
 def keeping() -> Iterator[str]:
     """How long things are kept."""
     topics = load([]).topics
-    days = sorted({(topic.personal, topic.retention_days) for topic in topics if topic.kind == "log"})
+    noted = [topic for topic in topics if topic.name.endswith(AUDIT)]
+    days = sorted({(t.personal, t.retention_days) for t in topics if t.kind == "log" and t not in noted})
     rows = ", ".join(f"{t.name} {t.retention_days} days" for t in topics if t.kind != "log" and t.retention_days)
     told = ", ".join(f"{'personal' if personal else 'other'} topics {n} days" for personal, n in days)
     kept = repository.PERSONAL_RETENTION.days
     yield f"Records: {told}; tables for ever ({rows} only). Personal entries of journals keep their data {kept} days."
+    acts = ", ".join(f"{topic.name} {topic.retention_days} days" for topic in noted)
+    chain = default(IdentitySettings, "audit_days")
+    yield (
+        f"Records of acts: {acts}, in the chain {chain:.0f} days, sealed every {_s(EVERY.total_seconds())}; a setting "
+        f"below {SIX_MONTHS} days is refused."
+    )
     yield f"An aggregate knows the last {repository.SEEN_LIMIT} ids of departments' statements again."
     life, leeway = TOKEN_LIFE.total_seconds(), authentication.LEEWAY.total_seconds()
     yield f"Access tokens live {_s(life)}; clocks may differ by {_s(leeway)}."

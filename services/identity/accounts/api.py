@@ -10,7 +10,7 @@ from services.identity.accounts import commands
 from services.identity.accounts.domain import CLIENT_PATTERN, ClientWish, Person, PersonWish
 from services.identity.desk import Desk
 from services.identity.posts.domain import Held
-from services.identity.web import Operator, PersonPath, TheDesk
+from services.identity.web import ActingOperator, Operator, PersonPath, TheDesk
 from shared.caller import Caller, Kind
 from shared.errors import NotFound
 from shared.web.authentication import requires
@@ -47,12 +47,12 @@ class Me(Account):
 async def keep_person(
     id: PersonPath,  # noqa: A002 - the name in the address
     wish: PersonWish,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    person, changed = await commands.keep_person(desk, id, wish, expected)
+    person, changed = await commands.keep_person(desk, by, id, wish, expected)
     tell_kept(response, person, changed)
     return _account(person, desk)
 
@@ -70,12 +70,12 @@ async def show_person(id: PersonPath, _: Operator, desk: TheDesk, response: Resp
 async def keep_client(
     code: Annotated[str, Path(pattern=CLIENT_PATTERN)],
     wish: ClientWish,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> Account:
-    client, changed = await commands.keep_client(desk, code, wish, expected)
+    client, changed = await commands.keep_client(desk, by, code, wish, expected)
     tell_kept(response, client, changed)
     return Account(id=code, kind=client.kind, organisation=client.organisation, division=client.division)
 

@@ -1,16 +1,21 @@
 """Keeping accounts."""
 
+from functools import partial
+
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, client_id
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
 from services.identity.posts.domain import doubles
 from services.identity.sessions import commands as sessions
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from shared.personal import Forgotten
 from shared.store import DuplicateKey
 
 
-async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | None) -> tuple[Person, bool]:
+async def keep_person(desk: Desk, by: Actor, id_: str, wish: PersonWish, version: int | None) -> tuple[Person, bool]:
     """Open a person's account or revise it; the account and whether anything changed.
 
     Raises `Invalid` with every fault, `Conflict` (`login_taken`) where somebody else signs in by that name, and
@@ -34,18 +39,22 @@ async def keep_person(desk: Desk, id_: str, wish: PersonWish, version: int | Non
     now, asked = desk.clock.now(), wish.model_dump(exclude={"password"})
     person = Person(id=id_, password_hash=password_hash or "", **asked)
     person.open(now)
+    person.record(acts.account_opened(by, id_), now)
+    changing = partial(acts.account_changed, by, id_)
     try:
         now_kept, changed = await desk.people.put(
-            person, lambda known: known.revise(wish, password_hash, now), version=version
+            person, noting(lambda one: one.revise(wish, password_hash, now), changing, now), version=version
         )
     except (DuplicateKey, NotFound):  # not the id is taken, the login name is
         raise Conflict("The login name is somebody else's", code="login_taken") from None
     if known is not None and now_kept.token_version != known.token_version:
-        await sessions.end_open(desk, id_)
+        await sessions.end_open(desk, by, id_, "account-changed")
     return now_kept, changed
 
 
-async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | None = None) -> tuple[Client, bool]:
+async def keep_client(
+    desk: Desk, by: Actor, code: str, wish: ClientWish, version: int | None = None
+) -> tuple[Client, bool]:
     """Open a program's account or revise it; the account and whether anything changed. Raises `Invalid`."""
     id_ = client_id(code)
     known = await desk.clients.find(id_)
@@ -64,7 +73,11 @@ async def keep_client(desk: Desk, code: str, wish: ClientWish, version: int | No
     client = Client(id=id_, code=code, secret_hash=secret_hash, **wish.model_dump(exclude={"secret"}))
     now = desk.clock.now()
     client.open(now)
-    return await desk.clients.put(client, lambda known: known.revise(wish, secret_hash, now), version=version)
+    client.record(acts.client_opened(by, id_), now)
+    changing = partial(acts.client_changed, by, id_)
+    return await desk.clients.put(
+        client, noting(lambda one: one.revise(wish, secret_hash, now), changing, now), version=version
+    )
 
 
 async def place_faults(desk: Desk, organisation: str | None, division: str | None, pointer: str) -> list[Fault]:

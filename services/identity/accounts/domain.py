@@ -159,7 +159,7 @@ class Person(Holder):
             setattr(self, name, blank(type(self), name))
         self.password_hash, self.language, self.forgotten_at = "", "zh", now
         self.posts, self.substitutions, self.listed_under = [], [], []
-        self.number, self.ial = None, 1
+        self.number = None
         self.wake_at = now + FORGET_AGAIN
         self.sign_out(now)
         self.record(ContactForgotten(person=self.id), now)

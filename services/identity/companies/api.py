@@ -10,7 +10,8 @@ from services.identity import policy
 from services.identity.companies import commands, store
 from services.identity.companies.commands import ClaimWish, CompanyWish
 from services.identity.companies.domain import CLAIM, Claim, ClaimState, Company, company_id
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, TheDesk, doing
+from shared.audit.actors import Doing
 from shared.caller import Caller
 from shared.errors import NotFound
 from shared.numbers import CREDIT_CODE_LETTERS
@@ -21,6 +22,7 @@ from shared.web.preconditions import IfMatch, tell_kept
 router = APIRouter(tags=["companies"])
 Code = Annotated[str, Path(pattern=rf"^[{CREDIT_CODE_LETTERS}]{{18}}$")]
 Representative = Annotated[Caller, Depends(requires(policy.may_represent))]
+Claimant = Annotated[Doing, Depends(doing(requires(policy.may_represent)))]
 
 
 class CompanyView(BaseModel):
@@ -77,9 +79,9 @@ async def show_company(code: Code, desk: TheDesk) -> CompanyView:
 
 @router.put("/companies/{code}", summary="Put a company; the same one again changes nothing")
 async def keep_company(
-    code: Code, wish: CompanyWish, _: Operator, desk: TheDesk, expected: IfMatch, response: Response
+    code: Code, wish: CompanyWish, by: ActingOperator, desk: TheDesk, expected: IfMatch, response: Response
 ) -> KeptCompany:
-    company, changed = await commands.keep_company(desk, code, wish, expected)
+    company, changed = await commands.keep_company(desk, by, code, wish, expected)
     tell_kept(response, company, changed)
     return KeptCompany(code=company.code, name=company.name, representative=company.representative)
 
@@ -91,9 +93,9 @@ async def keep_company(
     responses={200: {"model": ClaimView}},
 )
 async def claim_company(
-    wish: ClaimWish, key: IdempotencyKey, caller: Representative, desk: TheDesk, response: Response
+    wish: ClaimWish, key: IdempotencyKey, who: Claimant, desk: TheDesk, response: Response
 ) -> ClaimView:
-    claim, new = await commands.claim_company(desk, caller.id, derive(CLAIM, caller, key), wish)
+    claim, new = await commands.claim_company(desk, who.by, derive(CLAIM, who.caller, key), wish)
     response.status_code = 201 if new else 200
     response.headers["Location"] = "/me/companies"
     return ClaimView.of(claim)

@@ -5,11 +5,14 @@ from datetime import timedelta
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.identity.audit import acts
 from services.identity.companies.domain import Claim, Company, company_id
 from services.identity.desk import Desk
 from services.identity.mandates import commands as mandates
 from services.identity.proofs.domain import ONLINE, REPRESENTATIVE, Outcome, Proof
 from services.identity.proofs.verifiers import COMPANIES
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.contracts.sharing import AnswerDelivered, AnswerRefused
 from shared.errors import DomainError, Fault, Forbidden, IdempotencyKeyReused, Invalid, PreconditionFailed
 from shared.messaging.envelope import Event
@@ -51,7 +54,7 @@ class TooManyClaims(DomainError):
         super().__init__("Too many claims: try again tomorrow")
 
 
-async def claim_company(desk: Desk, person_id: str, id_: str, wish: ClaimWish) -> tuple[Claim, bool]:
+async def claim_company(desk: Desk, by: Actor, id_: str, wish: ClaimWish) -> tuple[Claim, bool]:
     """Ask the register whether the person represents the company; the claim and whether it is new.
 
     Raises `Forbidden` where it is not proven who the person is, `Invalid` with every fault, `TooManyClaims`.
@@ -59,6 +62,7 @@ async def claim_company(desk: Desk, person_id: str, id_: str, wish: ClaimWish) -
     body, now = desk.lookup.digest("claim-body", wish.model_dump_json()), desk.clock.now()
     if (known := await desk.claims.find(id_)) is not None:
         return _same(known, body), False
+    person_id = by.account or ""
     person = await desk.people.get(person_id)
     if person.ial < ONLINE:
         raise Forbidden("It has to be proven first who you are", code="ial_too_low")
@@ -75,6 +79,7 @@ async def claim_company(desk: Desk, person_id: str, id_: str, wish: ClaimWish) -
         asked_at=now,
     )  # fmt: skip
     claim.ask(COMPANIES, number, now)
+    claim.record(acts.company_claimed(by, id_), now)
     try:
         await desk.claims.add(claim)
     except AlreadyThere:  # the same request at the same moment
@@ -94,7 +99,9 @@ def _code_faults(code: str, pointer: str) -> list[Fault]:
     return [Fault(pointer, wrong, told)] if wrong is not None else []
 
 
-async def keep_company(desk: Desk, code: str, wish: CompanyWish, version: int | None) -> tuple[Company, bool]:
+async def keep_company(
+    desk: Desk, by: Actor, code: str, wish: CompanyWish, version: int | None
+) -> tuple[Company, bool]:
     """An operator puts a company; it and whether anything changed. Raises `Invalid` with every fault."""
     known = await desk.companies.find(company_id(code))
     PreconditionFailed.unless_current(version, known.v if known else 0)
@@ -104,15 +111,20 @@ async def keep_company(desk: Desk, code: str, wish: CompanyWish, version: int | 
         faults.append(Fault("/representative", "unknown_person", "there is no such person"))
     if faults:
         raise Invalid("The company cannot be kept", faults=tuple(faults))
-    return await _put(desk, code, wish.name, wish.representative, version)
+    return await _put(desk, by, code, wish.name, wish.representative, version)
 
 
-async def _put(desk: Desk, code: str, name: str, representative: str, version: int | None) -> tuple[Company, bool]:
+async def _put(
+    desk: Desk, by: Actor, code: str, name: str, representative: str, version: int | None
+) -> tuple[Company, bool]:
     now = desk.clock.now()
     company = Company(id=company_id(code), code=code, name=name, representative=representative, registered_at=now)
     company.open(now)
-    kept = await desk.companies.put(company, lambda one: one.revise(name, representative, now), version=version)
-    await mandates.represent(desk, company.id, representative)
+    company.record(act := acts.company_kept(by, company.id), now)
+    kept = await desk.companies.put(
+        company, noting(lambda one: one.revise(name, representative, now), act, now), version=version
+    )
+    await mandates.represent(desk, by, company.id, representative)
     return kept
 
 
@@ -130,7 +142,7 @@ async def tend(desk: Desk, id_: str) -> bool:
     if claim.is_over:
         return await desk.claims.collection.delete({"_id": id_, "pending": 0, "wake_at": {"$lte": now}}) > 0
     if claim.state == "confirmed":
-        await _put(desk, claim.code, claim.name, claim.person, None)
+        await _put(desk, acts.IDENTITY, claim.code, claim.name, claim.person, None)
         await desk.claims.change(id_, lambda one: one.registered(now))
         log.info("company.registered", claim=id_, representative=claim.person)
     else:

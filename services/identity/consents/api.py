@@ -11,8 +11,9 @@ from services.identity import policy
 from services.identity.accounts.domain import CLIENT_PATTERN
 from services.identity.consents import commands
 from services.identity.oauth import Scope
-from services.identity.web import TheDesk
+from services.identity.web import TheDesk, acting
 from shared.caller import Caller
+from shared.contracts.acts import Actor
 from shared.web.authentication import requires
 
 router = APIRouter(tags=["consents"])
@@ -40,8 +41,8 @@ async def my_consents(
 @router.delete("/me/consents/{client}", summary="Take it back: its tokens end everywhere", status_code=204)
 async def withdraw(
     client: Annotated[str, Path(pattern=CLIENT_PATTERN)],
-    caller: Annotated[Caller, Depends(requires(policy.may_keep_consents, within=inf))],
+    by: Annotated[Actor, Depends(acting(requires(policy.may_keep_consents, within=inf)))],
     desk: TheDesk,
 ) -> Response:
-    await commands.withdraw(desk, caller.id, client)
+    await commands.withdraw(desk, by, client)
     return Response(status_code=204)

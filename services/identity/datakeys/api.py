@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from services.identity import policy
+from services.identity.audit import acts
 from services.identity.datakeys import commands, store
 from services.identity.desk import Desk
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, TheDesk
 from shared.accounts import PERSON_PATTERN
 from shared.caller import Caller
 from shared.errors import Conflict
@@ -80,17 +81,18 @@ def keys_router() -> APIRouter:
         return MasterKeyState(current=master, left=left, run=rewrapping.state)
 
     @router.post("/master-keys/rewrap", summary="Have all data keys closed by the current master key", status_code=202)
-    async def rewrap(caller: Operator, desk: TheDesk) -> Run:
+    async def rewrap(by: ActingOperator, desk: TheDesk) -> Run:
         master = await commands.current_master(desk)
-        log.info("masterkey.rewrap", master=master, by=caller.id)
+        await desk.audit.sheets.note(acts.data_keys_rewrapped(by, master))
         return rewrapping.start(desk, master)
 
     @router.post("/people/{id}/data-key", summary="Give a person a new data key")
     async def renew(
         id: Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)],  # noqa: A002 - the name in the address
-        _: Operator,
+        by: ActingOperator,
         desk: TheDesk,
     ) -> DataKeyState:
+        await desk.audit.sheets.note(acts.data_key_renewed(by, id))
         return DataKeyState(version=(await commands.renew(desk, id)).current)
 
     return router

@@ -11,7 +11,7 @@ from services.identity.keys import commands
 from services.identity.keys.domain import SigningKey, State, state
 from services.identity.keys.keyring import jwk
 from services.identity.oauth import SCOPES
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, Operator, TheDesk
 from shared.caller import ALGORITHM
 from shared.store import Unavailable
 from shared.web.authentication import public
@@ -49,13 +49,15 @@ async def list_keys(_: Operator, desk: TheDesk) -> list[Key]:
 
 
 @router.post("/keys/rotate", summary="The next key signs from now on")
-async def rotate(_: Operator, desk: TheDesk) -> list[Key]:
-    return _shown(desk, await commands.rotate(desk))
+async def rotate(by: ActingOperator, desk: TheDesk) -> list[Key]:
+    return _shown(desk, await commands.rotate(desk, by))
 
 
 @router.delete("/keys/{kid}", summary="A key that somebody else may have: it, and what it signed, counts no more")
-async def destroy(kid: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$")], _: Operator, desk: TheDesk) -> list[Key]:
-    return _shown(desk, await commands.destroy(desk, kid))
+async def destroy(
+    kid: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$")], by: ActingOperator, desk: TheDesk
+) -> list[Key]:
+    return _shown(desk, await commands.destroy(desk, by, kid))
 
 
 def _shown(desk: Desk, keys: list[SigningKey]) -> list[Key]:

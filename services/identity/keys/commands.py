@@ -6,8 +6,11 @@ from datetime import datetime
 
 import structlog
 
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.keys.domain import EVERY, KEPT, SigningKey
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.errors import NotFound
 from shared.ids import derived_id
 from shared.store import AlreadyThere
@@ -57,19 +60,20 @@ async def tend(desk: Desk, id_: str) -> bool:
     return True
 
 
-async def rotate(desk: Desk) -> list[SigningKey]:
+async def rotate(desk: Desk, by: Actor) -> list[SigningKey]:
     """The next key signs from now on; the one that did is accepted until its time."""
     now, known = desk.clock.now(), await load(desk)
     following = next((key for key in known if key.begins_at > now and not key.is_over(now)), None)
     if following is None:
         await _follow(desk, known[-1], now)
     else:
-        await desk.keys.change(following.id, lambda key: key.begin(now))
+        act = acts.key_rotated(by, following.public.kid)
+        await desk.keys.change(following.id, noting(lambda key: key.begin(now), act, now))
     log.warning("keys.rotated")
     return await load(desk)
 
 
-async def destroy(desk: Desk, kid: str) -> list[SigningKey]:
+async def destroy(desk: Desk, by: Actor, kid: str) -> list[SigningKey]:
     """A key that somebody else may have proves nothing from now on, nor what it signed. Raises `NotFound`."""
     now, known = desk.clock.now(), await load(desk)
     lost = next((key for key in known if key.public.kid == kid), None)
@@ -77,8 +81,8 @@ async def destroy(desk: Desk, kid: str) -> list[SigningKey]:
         raise NotFound("There is no such key")
     signing = desk.keyring.signing(now)
     if signing is not None and signing.id == lost.id:
-        await rotate(desk)
-    await desk.keys.change(lost.id, lambda key: key.end(now))
+        await rotate(desk, by)
+    await desk.keys.change(lost.id, noting(lambda key: key.end(now), acts.key_destroyed(by, kid), now))
     log.warning("keys.destroyed", kid=kid)
     if not any(key.begins_at > now and not key.is_over(now) for key in await all_keys(desk)):
         await _follow(desk, desk.keyring.signing(now), now + EVERY)
@@ -97,6 +101,7 @@ async def _follow(desk: Desk, before: SigningKey | None, begins_at: datetime) ->
         wake_at=begins_at,
     )
     key.publish(desk.clock.now())
+    key.record(acts.key_made(acts.IDENTITY, key.public.kid), desk.clock.now())
     with suppress(AlreadyThere):
         await desk.keys.add(key)
         desk.keyring.hold(key.id, private)

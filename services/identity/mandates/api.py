@@ -11,8 +11,10 @@ from services.identity import policy
 from services.identity.mandates import commands
 from services.identity.mandates.commands import MandateWish
 from services.identity.mandates.domain import Ground, Kind, Mandate, Source, State, Terms
-from services.identity.web import Operator, PersonPath, TheDesk
+from services.identity.web import ActingOperator, PersonPath, TheDesk, acting, doing
+from shared.audit.actors import Doing
 from shared.caller import Caller
+from shared.contracts.acts import Actor
 from shared.day import LAST, Day
 from shared.errors import Fault, Invalid
 from shared.web.authentication import requires
@@ -21,6 +23,7 @@ from shared.web.preconditions import etag, tell_kept
 
 router = APIRouter(tags=["mandates"])
 Person = Annotated[Caller, Depends(requires(policy.may_keep_mandates))]
+Giver = Annotated[Doing, Depends(doing(requires(policy.may_keep_mandates)))]
 MandateId = Annotated[str, Path(pattern=r"^mandate-[a-z2-7]{26}$")]
 
 
@@ -59,10 +62,9 @@ class Registered(BaseModel):
 
 
 @router.post("/mandates", status_code=201, summary="Let somebody act for you, once they agree")
-async def offer(
-    wish: MandateWish, key: IdempotencyKey, caller: Person, desk: TheDesk, response: Response
-) -> MandateView:
-    mandate, new = await commands.offer(desk, caller.id, derive("mandate", caller, key), wish, body_digest(wish))
+async def offer(wish: MandateWish, key: IdempotencyKey, who: Giver, desk: TheDesk, response: Response) -> MandateView:
+    caller = who.caller
+    mandate, new = await commands.offer(desk, who.by, derive("mandate", caller, key), wish, body_digest(wish))
     response.status_code = 201 if new else 200
     response.headers["Location"], response.headers["ETag"] = f"/mandates/{mandate.id}", etag(mandate.v)
     return MandateView.of(mandate, caller.id)
@@ -74,22 +76,22 @@ async def my_mandates(caller: Person, desk: TheDesk) -> list[MandateView]:
 
 
 @router.post("/mandates/{mandate}/accept", summary="Agree to act for somebody")
-async def accept(mandate: MandateId, caller: Person, desk: TheDesk) -> MandateView:
-    return MandateView.of(await commands.accept(desk, caller.id, mandate), caller.id)
+async def accept(mandate: MandateId, who: Giver, desk: TheDesk) -> MandateView:
+    return MandateView.of(await commands.accept(desk, who.by, mandate), who.caller.id)
 
 
 @router.delete("/mandates/{mandate}", summary="Decline it, give it up or take it back: it ends everywhere at once")
 async def end(
     mandate: MandateId,
-    caller: Annotated[Caller, Depends(requires(policy.may_keep_mandates, within=inf))],
+    who: Annotated[Doing, Depends(doing(requires(policy.may_keep_mandates, within=inf)))],
     desk: TheDesk,
 ) -> MandateView:
-    return MandateView.of(await commands.end(desk, caller.id, mandate), caller.id)
+    return MandateView.of(await commands.end(desk, who.by, mandate), who.caller.id)
 
 
 @router.put("/people/{ward}/guardians/{guardian}", summary="The register says who is somebody's guardian (监护人)")
 async def keep_guardian(
-    ward: PersonPath, guardian: PersonPath, wish: Registered, _: Operator, desk: TheDesk, response: Response
+    ward: PersonPath, guardian: PersonPath, wish: Registered, by: ActingOperator, desk: TheDesk, response: Response
 ) -> MandateView:
     faults = [
         Fault(pointer, "unknown_person", "there is no such account")
@@ -100,7 +102,7 @@ async def keep_guardian(
         faults.append(Fault("/guardian", "oneself", "nobody is their own guardian"))
     if faults:
         raise Invalid("The guardian cannot be kept", faults=tuple(faults))
-    mandate, changed = await commands.register(desk, ward, guardian, "guardian", until=wish.until)
+    mandate, changed = await commands.register(desk, by, ward, guardian, "guardian", until=wish.until)
     tell_kept(response, mandate, changed)
     return MandateView.of(mandate, guardian)
 
@@ -109,8 +111,8 @@ async def keep_guardian(
 async def end_guardian(
     ward: PersonPath,
     guardian: PersonPath,
-    _: Annotated[Caller, Depends(requires(policy.may_administer, within=inf))],
+    by: Annotated[Actor, Depends(acting(requires(policy.may_administer, within=inf)))],
     desk: TheDesk,
 ) -> Response:
-    await commands.unregister(desk, ward, guardian)
+    await commands.unregister(desk, by, ward, guardian)
     return Response(status_code=204)

@@ -7,11 +7,14 @@ from datetime import date
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.mandates import store
 from services.identity.mandates.domain import LONGEST, Ground, Kind, Mandate, Terms, faults_of_chain
+from shared.audit.noting import noting
 from shared.caller import Power
 from shared.clock import city_date
+from shared.contracts.acts import Actor
 from shared.day import LAST
 from shared.errors import Fault, IdempotencyKeyReused, Invalid, NotFound
 from shared.ids import derived_id
@@ -44,10 +47,10 @@ class Acting:
         return [self.mandate] if self.above is None else [self.mandate, self.above]
 
 
-async def offer(desk: Desk, person: str, id_: str, wish: MandateWish, digest: str) -> tuple[Mandate, bool]:
+async def offer(desk: Desk, by: Actor, id_: str, wish: MandateWish, digest: str) -> tuple[Mandate, bool]:
     """Offer somebody a mandate; the mandate and whether it is new. Raises `Invalid` with every fault, and
     `IdempotencyKeyReused`."""
-    now = desk.clock.now()
+    now, person = desk.clock.now(), by.account or ""
     if (known := await desk.mandates.find(id_)) is not None:
         return _same(known, digest), False
     faults, principal = [], person
@@ -81,6 +84,7 @@ async def offer(desk: Desk, person: str, id_: str, wish: MandateWish, digest: st
         offered_at=now,
     )
     mandate.offer(now)
+    mandate.record(acts.mandate_offered(by, id_), now)
     try:
         await desk.mandates.add(mandate)
     except AlreadyThere:  # the same request at the same moment
@@ -94,21 +98,25 @@ def _same(mandate: Mandate, digest: str) -> Mandate:
     return mandate
 
 
-async def accept(desk: Desk, person: str, id_: str) -> Mandate:
+async def accept(desk: Desk, by: Actor, id_: str) -> Mandate:
     """The agent agrees. Raises `NotFound` for anybody else, `Invalid` where it rests on one that holds no more."""
-    mandate, now = await _concerning(desk, person, id_), desk.clock.now()
+    person, now = by.account or "", desk.clock.now()
+    mandate = await _concerning(desk, person, id_)
     if mandate.under is not None:
         above = await desk.mandates.find(mandate.under)
         if above is None or not above.covers(now):
             raise Invalid("The mandate that it rests on holds no more", code="mandate_ended")
-    return await desk.mandates.change(id_, lambda mandate: mandate.accept(person, now))
+    act = acts.mandate_accepted(by, id_)
+    return await desk.mandates.change(id_, noting(lambda mandate: mandate.accept(person, now), act, now))
 
 
-async def end(desk: Desk, person: str, id_: str) -> Mandate:
+async def end(desk: Desk, by: Actor, id_: str) -> Mandate:
     """Whoever it concerns ends it, with those that rest on it. Raises `NotFound` for anybody else, `Forbidden`."""
+    person, now = by.account or "", desk.clock.now()
     await _concerning(desk, person, id_)
-    ended = await desk.mandates.change(id_, lambda mandate: mandate.end_by(person, desk.clock.now()))
-    await _end_under(desk, id_)
+    act = acts.mandate_ended(by, id_, "by-hand")
+    ended = await desk.mandates.change(id_, noting(lambda mandate: mandate.end_by(person, now), act, now))
+    await _end_under(desk, by, id_)
     return ended
 
 
@@ -120,7 +128,9 @@ async def mine(desk: Desk, person: str) -> list[Mandate]:
     return sorted(found.values(), key=lambda mandate: mandate.offered_at, reverse=True)
 
 
-async def register(desk: Desk, principal: str, agent: str, kind: Kind, *, until: date = LAST) -> tuple[Mandate, bool]:
+async def register(
+    desk: Desk, by: Actor, principal: str, agent: str, kind: Kind, *, until: date = LAST
+) -> tuple[Mandate, bool]:
     """A register says that the agent acts for the principal in everything; the mandate and whether anything changed."""
     now = desk.clock.now()
     id_ = await _registered_id(desk, principal, agent)
@@ -136,30 +146,31 @@ async def register(desk: Desk, principal: str, agent: str, kind: Kind, *, until:
         offered_at=now,
     )
     mandate.begin(now)
-    return await desk.mandates.put(mandate, lambda known: known.extend(until, now))
+    mandate.record(act := acts.mandate_registered(by, id_), now)
+    return await desk.mandates.put(mandate, noting(lambda known: known.extend(until, now), act, now))
 
 
-async def represent(desk: Desk, company: str, representative: str) -> None:
+async def represent(desk: Desk, by: Actor, company: str, representative: str) -> None:
     """The register says who represents a company: that one, and nobody who did before."""
-    await register(desk, company, representative, "representative")
+    await register(desk, by, company, representative, "representative")
     for one in await store.of(desk.mandates, "principal", company):
         if one.source == "register" and one.agent != representative and one.state != "ended":
-            await _finish(desk, one.id, "register")
+            await _finish(desk, by, one.id, "register")
 
 
-async def unregister(desk: Desk, principal: str, agent: str) -> None:
+async def unregister(desk: Desk, by: Actor, principal: str, agent: str) -> None:
     """The register says so no more."""
     for one in await store.of(desk.mandates, "principal", principal):
         if one.source == "register" and one.agent == agent and one.state != "ended":
-            await _finish(desk, one.id, "register")
+            await _finish(desk, by, one.id, "register")
 
 
-async def end_all(desk: Desk, person: str) -> None:
+async def end_all(desk: Desk, by: Actor, person: str) -> None:
     """Who is forgotten acts for nobody, and nobody for them."""
     for field in ("agent", "principal"):
         for one in await store.of(desk.mandates, field, person):
             if one.state != "ended":
-                await _finish(desk, one.id, "forgotten")
+                await _finish(desk, by, one.id, "forgotten")
 
 
 async def acting(desk: Desk, person: str, id_: str) -> Acting | None:
@@ -183,19 +194,22 @@ async def tend(desk: Desk, id_: str) -> bool:
         return False
     if mandate.state == "ended":
         return await desk.mandates.collection.delete({"_id": id_, "pending": 0, "wake_at": {"$lte": now}}) > 0
-    await _finish(desk, id_, "lapsed" if mandate.state == "offered" else "expired")
+    await _finish(desk, acts.IDENTITY, id_, "lapsed" if mandate.state == "offered" else "expired")
     return True
 
 
-async def _finish(desk: Desk, id_: str, ground: Ground) -> None:
-    await desk.mandates.change(id_, lambda mandate: mandate.end(ground, desk.clock.now()))
-    await _end_under(desk, id_)
+async def _finish(desk: Desk, by: Actor, id_: str, ground: Ground) -> None:
+    now, act = desk.clock.now(), acts.mandate_ended(by, id_, ground)
+    await desk.mandates.change(id_, noting(lambda mandate: mandate.end(ground, now), act, now))
+    await _end_under(desk, by, id_)
 
 
-async def _end_under(desk: Desk, id_: str) -> None:
+async def _end_under(desk: Desk, by: Actor, id_: str) -> None:
     """What rests on it ends too. Nobody can act with it any more anyhow: its tokens name both."""
+    now = desk.clock.now()
     for one in await store.of(desk.mandates, "under", id_):
-        await desk.mandates.change(one.id, lambda mandate: mandate.end("above", desk.clock.now()))
+        act = acts.mandate_ended(by, one.id, "above")
+        await desk.mandates.change(one.id, noting(lambda mandate: mandate.end("above", now), act, now))
 
 
 async def _concerning(desk: Desk, person: str, id_: str) -> Mandate:

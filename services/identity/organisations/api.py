@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from services.identity import policy
 from services.identity.organisations import commands, store
 from services.identity.organisations.domain import Division, Organisation
-from services.identity.web import Operator, TheDesk
-from shared.caller import Caller
+from services.identity.web import ActingOperator, TheDesk, acting
+from shared.contracts.acts import Actor
 from shared.contracts.identity import DivisionPublished, DutyKind, OrganisationPublished
 from shared.errors import Fault, Invalid
 from shared.web.authentication import public, requires
@@ -22,7 +22,7 @@ router = APIRouter(tags=["organisations"])
 open_to_all = Depends(public("which departments and divisions there are is public, 政府信息公开条例 Art. 20"))
 DivisionCode = Annotated[str, Path(pattern=r"^\d{2,12}$")]
 # Who only takes away may do so also while nobody knows what was revoked of late.
-Stopper = Annotated[Caller, Depends(requires(policy.may_administer, within=inf))]
+Stopper = Annotated[Actor, Depends(acting(requires(policy.may_administer, within=inf)))]
 OrganisationCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,15}$")]
 
 
@@ -68,10 +68,10 @@ async def list_duties(
     dependencies=[Depends(nothing_unknown(DivisionPublished))],
 )
 async def publish_division(
-    code: DivisionCode, row: DivisionPublished, _: Operator, desk: TheDesk, expected: IfMatch, response: Response
+    code: DivisionCode, row: DivisionPublished, by: ActingOperator, desk: TheDesk, expected: IfMatch, response: Response
 ) -> DivisionPublished:
     _same_code(code, row.code)
-    tell_kept(response, *await commands.publish_division(desk, row, expected))
+    tell_kept(response, *await commands.publish_division(desk, by, row, expected))
     return row
 
 
@@ -83,25 +83,25 @@ async def publish_division(
 async def publish_organisation(
     code: OrganisationCode,
     row: OrganisationPublished,
-    _: Operator,
+    by: ActingOperator,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> OrganisationPublished:
     _same_code(code, row.code)
-    tell_kept(response, *await commands.publish_organisation(desk, row, expected))
+    tell_kept(response, *await commands.publish_organisation(desk, by, row, expected))
     return row
 
 
 @router.put("/organisations/{code}/suspension", summary="Nobody acts for it from now on, everywhere", status_code=204)
-async def suspend(code: OrganisationCode, _: Stopper, desk: TheDesk) -> Response:
-    await commands.suspend(desk, code)
+async def suspend(code: OrganisationCode, by: Stopper, desk: TheDesk) -> Response:
+    await commands.suspend(desk, by, code)
     return Response(status_code=204)
 
 
 @router.delete("/organisations/{code}/suspension", summary="Its officers and programs go on", status_code=204)
-async def resume(code: OrganisationCode, _: Operator, desk: TheDesk) -> Response:
-    await commands.resume(desk, code)
+async def resume(code: OrganisationCode, by: ActingOperator, desk: TheDesk) -> Response:
+    await commands.resume(desk, by, code)
     return Response(status_code=204)
 
 

@@ -2,6 +2,7 @@
 
 import structlog
 
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.organisations.domain import (
     Division,
@@ -11,6 +12,8 @@ from services.identity.organisations.domain import (
     duties,
     organisation_id,
 )
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.contracts.identity import DivisionPublished, OrganisationPublished
 from shared.divisions import division_faults
 from shared.errors import Fault, Invalid, PreconditionFailed
@@ -18,7 +21,7 @@ from shared.errors import Fault, Invalid, PreconditionFailed
 log = structlog.get_logger(__name__)
 
 
-async def publish_division(desk: Desk, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
+async def publish_division(desk: Desk, by: Actor, row: DivisionPublished, version: int | None) -> tuple[Division, bool]:
     """Put a division's row in force; the division and whether anything changed.
 
     Raises `Invalid` with every fault, and `PreconditionFailed`.
@@ -30,11 +33,12 @@ async def publish_division(desk: Desk, row: DivisionPublished, version: int | No
         raise Invalid("The division does not fit into the tree", faults=tuple(faults))
     now, division = desk.clock.now(), Division(id=division_id(row.code), row=row)
     division.open(now)
-    return await desk.divisions.put(division, lambda known: known.revise(row, now), version=version)
+    division.record(act := acts.division_published(by, division.id), now)
+    return await desk.divisions.put(division, noting(lambda one: one.revise(row, now), act, now), version=version)
 
 
 async def publish_organisation(
-    desk: Desk, row: OrganisationPublished, version: int | None
+    desk: Desk, by: Actor, row: OrganisationPublished, version: int | None
 ) -> tuple[Organisation, bool]:
     """Put an organisation's row in force; the organisation and whether anything changed.
 
@@ -54,23 +58,30 @@ async def publish_organisation(
         raise Invalid("The organisation cannot be published", faults=(*faults, *taken))
     now, organisation = desk.clock.now(), Organisation(id=organisation_id(row.code), row=row)
     organisation.open(now)
-    kept = await desk.organisations.put(organisation, lambda known: known.revise(row, now), version=version)
+    organisation.record(act := acts.organisation_published(by, organisation.id), now)
+    kept = await desk.organisations.put(
+        organisation, noting(lambda one: one.revise(row, now), act, now), version=version
+    )
     for duty in duties(before.row if before else None).keys() - duties(row).keys():
         await desk.duties.release(duty, row.code)
     await desk.duties.release_lost(row.code, duties(row), now)
     return kept
 
 
-async def suspend(desk: Desk, code: str) -> Organisation:
+async def suspend(desk: Desk, by: Actor, code: str) -> Organisation:
     """Nobody acts for an organisation any more, from now on and everywhere. Raises `NotFound`."""
+    id_, now = organisation_id(code), desk.clock.now()
+    act = acts.organisation_suspended(by, id_)
     log.warning("organisation.suspended", code=code)
-    return await desk.organisations.change(organisation_id(code), lambda known: known.suspend(desk.clock.now()))
+    return await desk.organisations.change(id_, noting(lambda known: known.suspend(now), act, now))
 
 
-async def resume(desk: Desk, code: str) -> Organisation:
+async def resume(desk: Desk, by: Actor, code: str) -> Organisation:
     """It goes on. Raises `NotFound`."""
+    id_, now = organisation_id(code), desk.clock.now()
+    act = acts.organisation_resumed(by, id_)
     log.warning("organisation.resumed", code=code)
-    return await desk.organisations.change(organisation_id(code), lambda known: known.resume(desk.clock.now()))
+    return await desk.organisations.change(id_, noting(lambda known: known.resume(now), act, now))
 
 
 async def _claim_duties(desk: Desk, row: OrganisationPublished) -> tuple[list[Duty], list[Fault]]:

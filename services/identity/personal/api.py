@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from services.identity import policy
 from services.identity.personal import commands
 from services.identity.personal.domain import Everything
-from services.identity.web import Operator, TheDesk
+from services.identity.web import ActingOperator, TheDesk
 from shared.accounts import PERSON_PATTERN
 from shared.caller import Caller
 from shared.web.authentication import requires
@@ -19,9 +19,9 @@ Wanted = Annotated[str | None, Query(min_length=1, max_length=254)]
 
 @router.get("/people", summary="Ids of the people with exactly this login name, mail address or phone number")
 async def find_people(
-    caller: Operator, desk: TheDesk, window: Paging, login: Wanted = None, mail: Wanted = None, phone: Wanted = None
+    by: ActingOperator, desk: TheDesk, window: Paging, login: Wanted = None, mail: Wanted = None, phone: Wanted = None
 ) -> Page[str]:
-    found = await commands.find_people(desk, caller.id, {"login": login, "mail": mail, "phone": phone}, window)
+    found = await commands.find_people(desk, by, {"login": login, "mail": mail, "phone": phone}, window)
     return window.page(found, lambda id_: Cursor(key="", id=id_), lambda id_: id_)
 
 
@@ -33,8 +33,8 @@ async def my_data(caller: Annotated[Caller, Depends(requires(policy.signs_in))],
 @router.delete("/people/{id}", summary="Forget a person for good; once more changes nothing", status_code=204)
 async def forget_person(
     id: Annotated[str, Path(pattern=PERSON_PATTERN, max_length=64)],  # noqa: A002 - the name in the address
-    caller: Operator,
+    by: ActingOperator,
     desk: TheDesk,
 ) -> Response:
-    await commands.forget(desk, caller.id, id)
+    await commands.forget(desk, by, id)
     return Response(status_code=204)

@@ -5,6 +5,7 @@ import json
 import structlog
 
 from services.identity.accounts.domain import Person
+from services.identity.audit import acts
 from services.identity.consents import commands as consents
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
@@ -13,6 +14,8 @@ from services.identity.personal import store
 from services.identity.personal.domain import KERNEL, WITHHELD, Entry, Everything, SessionKept
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.store import all_of
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
 from shared.errors import Invalid
 from shared.store.repository import JournalEntry
 from shared.web.paging import Window
@@ -20,8 +23,8 @@ from shared.web.paging import Window
 log = structlog.get_logger(__name__)
 
 
-async def find_people(desk: Desk, by: str, asked: dict[store.Kind, str | None], window: Window) -> list[str]:
-    """Ids of the people with exactly this login name, mail address or phone number; `by` whom it was asked is logged.
+async def find_people(desk: Desk, by: Actor, asked: dict[store.Kind, str | None], window: Window) -> list[str]:
+    """Ids of the people with exactly this login name, mail address or phone number; that it was asked is noted.
 
     Raises `Invalid` (`one_wanted`).
     """
@@ -30,7 +33,7 @@ async def find_people(desk: Desk, by: str, asked: dict[store.Kind, str | None], 
         raise Invalid("Say one of login, mail and phone", code="one_wanted")
     ((kind, value),) = named
     found = await store.found_by(desk.people, kind, desk.opened.hash(kind, value), window)
-    log.info("people.searched", kind=kind, found=len(found), by=by)
+    await desk.audit.sheets.note(acts.people_searched(by, kind))
     return found
 
 
@@ -55,15 +58,16 @@ def _entry(entry: JournalEntry) -> Entry:
     return Entry(sequence=entry.sequence, time=entry.time, type=entry.type, topic=entry.topic, data=data)
 
 
-async def forget(desk: Desk, by: str, id_: str) -> None:
+async def forget(desk: Desk, by: Actor, id_: str) -> None:
     """Forget a person for good (个人信息保护法 Art. 47). Raises `NotFound`, and `Conflict` with every reason why not.
 
     The first write decides it; what follows from it is done at once, and by a timer where this process dies.
     """
     now = desk.clock.now()
-    person = await desk.people.change(id_, lambda person: person.forget(now))
-    await _follow(desk, person)
-    log.info("person.forgotten", account=id_, by=by)
+    act = acts.account_forgotten(by, id_)
+    person = await desk.people.change(id_, noting(lambda person: person.forget(now), act, now))
+    await _follow(desk, by, person)
+    log.info("person.forgotten", account=id_)
 
 
 async def tend(desk: Desk, id_: str) -> bool:
@@ -73,17 +77,17 @@ async def tend(desk: Desk, id_: str) -> bool:
     if person is None or person.wake_at is None or person.wake_at > now:
         return False
     if person.forgotten_at is not None:
-        await _follow(desk, person)
+        await _follow(desk, acts.IDENTITY, person)
     else:
         await desk.people.wake(id_, now)
     return True
 
 
-async def _follow(desk: Desk, person: Person) -> None:
+async def _follow(desk: Desk, by: Actor, person: Person) -> None:
     """Sessions, mandates and consents end, and the data key is destroyed: with it the journal's entries about the
     person are unreadable, and every copy of the documents that was ever made."""
-    await sessions.end_open(desk, person.id)
-    await mandates.end_all(desk, person.id)
-    await consents.withdraw_all(desk, person.id)
+    await sessions.end_open(desk, by, person.id, "everywhere")
+    await mandates.end_all(desk, by, person.id)
+    await consents.withdraw_all(desk, by, person.id)
     await data_keys.destroy(desk, person.id)
     await desk.people.wake(person.id, person.wake_at or desk.clock.now())

@@ -10,16 +10,18 @@ from services.identity import policy
 from services.identity.accounts.domain import Person
 from services.identity.posts import commands
 from services.identity.posts.domain import SUBSTITUTION_PATTERN, Post, Standing, Substitution
-from services.identity.web import PersonPath, TheDesk
+from services.identity.web import PersonPath, TheDesk, doing
+from shared.audit.actors import Doing
 from shared.caller import Caller
 from shared.web.authentication import PRIVILEGED_SECONDS, requires
 from shared.web.paging import Cursor, Page, Paging
 from shared.web.preconditions import IfMatch, tell_kept
 
 router = APIRouter(tags=["posts"])
-Keeper = Annotated[Caller, Depends(requires(policy.may_keep_substitutes, within=PRIVILEGED_SECONDS))]
+Looker = Annotated[Caller, Depends(requires(policy.may_keep_substitutes, within=PRIVILEGED_SECONDS))]
+Keeper = Annotated[Doing, Depends(doing(requires(policy.may_keep_substitutes, within=PRIVILEGED_SECONDS)))]
 # Who only takes away may do so also while nobody knows what was revoked of late.
-Taker = Annotated[Caller, Depends(requires(policy.may_keep_substitutes, within=inf))]
+Taker = Annotated[Doing, Depends(doing(requires(policy.may_keep_substitutes, within=inf)))]
 SubstitutionId = Annotated[str, Path(pattern=SUBSTITUTION_PATTERN, max_length=80)]
 
 
@@ -43,7 +45,7 @@ class OfficerView(BaseModel):
 
 
 @router.get("/officers", summary="The officers, by id; for a head those of the own place and below")
-async def list_officers(caller: Keeper, desk: TheDesk, window: Paging) -> Page[OfficerView]:
+async def list_officers(caller: Looker, desk: TheDesk, window: Paging) -> Page[OfficerView]:
     whole = policy.may_administer(caller)
     rows = await commands.list_officers(desk, caller, window)
     return window.page(rows, lambda row: Cursor(key="", id=row.id), lambda row: OfficerView.of(row, whole=whole))
@@ -57,12 +59,12 @@ async def keep_substitution(
     id: PersonPath,  # noqa: A002 - the name in the address
     substitution: SubstitutionId,
     wish: Standing,
-    caller: Keeper,
+    who: Keeper,
     desk: TheDesk,
     expected: IfMatch,
     response: Response,
 ) -> Standing:
-    tell_kept(response, *await commands.keep_substitution(desk, caller, id, substitution, wish, expected))
+    tell_kept(response, *await commands.keep_substitution(desk, who, id, substitution, wish, expected))
     return wish
 
 
@@ -72,8 +74,8 @@ async def keep_substitution(
 async def withdraw_substitution(
     id: PersonPath,  # noqa: A002 - the name in the address
     substitution: SubstitutionId,
-    caller: Taker,
+    who: Taker,
     desk: TheDesk,
 ) -> Response:
-    await commands.withdraw_substitution(desk, caller, id, substitution)
+    await commands.withdraw_substitution(desk, who, id, substitution)
     return Response(status_code=204)

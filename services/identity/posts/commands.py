@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from services.identity import policy
 from services.identity.accounts.commands import place_faults
 from services.identity.accounts.domain import Person
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.posts import store
 from services.identity.posts.domain import EVERYWHERE, Standing, Substitution, substitution_faults
+from shared.audit.actors import Doing
+from shared.audit.noting import noting
 from shared.caller import Caller
 from shared.clock import city_date
 from shared.contracts import Text
@@ -23,12 +26,13 @@ async def list_officers(desk: Desk, caller: Caller, window: Window) -> list[Pers
 
 
 async def keep_substitution(
-    desk: Desk, caller: Caller, account: str, id_: str, wish: Standing, version: int | None
+    desk: Desk, who: Doing, account: str, id_: str, wish: Standing, version: int | None
 ) -> tuple[Person, bool]:
     """Have somebody stand in for an officer, or otherwise than so far; the substitute and whether anything changed.
 
     Raises `Forbidden` where it is not the caller's to say, `NotFound`, and `Invalid` with every fault.
     """
+    caller = who.caller
     await _ensure_may_keep(desk, caller, account, [wish])
     substitute = await _found(desk, account)
     await _ensure_may_keep(desk, caller, account, [one for one in substitute.substitutions if one.id == id_])
@@ -44,15 +48,16 @@ async def keep_substitution(
         found.append(person.v)
         person.arrange(Substitution(id=id_, **wish.model_dump()), desk.clock.now())
 
-    kept = await desk.people.change(account, arrange, version=version)
+    act = acts.substitution_kept(who.by, account)
+    kept = await desk.people.change(account, noting(arrange, act, desk.clock.now()), version=version)
     return kept, kept.v != found[-1]
 
 
-async def withdraw_substitution(desk: Desk, caller: Caller, account: str, id_: str) -> None:
+async def withdraw_substitution(desk: Desk, who: Doing, account: str, id_: str) -> None:
     """Have somebody stand in no more. Raises `Forbidden` and `NotFound`."""
-    substitute = await _found(desk, account)
-    await _ensure_may_keep(desk, caller, account, [one for one in substitute.substitutions if one.id == id_])
-    await desk.people.change(account, lambda person: person.withdraw(id_, desk.clock.now()))
+    substitute, now, act = await _found(desk, account), desk.clock.now(), acts.substitution_withdrawn(who.by, account)
+    await _ensure_may_keep(desk, who.caller, account, [one for one in substitute.substitutions if one.id == id_])
+    await desk.people.change(account, noting(lambda person: person.withdraw(id_, now), act, now))
 
 
 async def explained(desk: Desk, caller: Caller) -> Text:

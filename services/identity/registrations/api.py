@@ -11,8 +11,8 @@ from services.identity.proofs.domain import Proof
 from services.identity.registrations import commands
 from services.identity.registrations.domain import PREFIX, Registration, State
 from services.identity.registrations.wishes import AccountWish, RegistrationWish
-from services.identity.web import Address, TheDesk
-from shared.caller import Caller
+from services.identity.web import Address, TheDesk, Visitor, doing
+from shared.audit.actors import Doing
 from shared.web.authentication import PRIVILEGED_SECONDS, public, requires
 from shared.web.idempotency import IdempotencyKey, derive
 
@@ -101,10 +101,10 @@ class Login(BaseModel):
     responses={200: {"model": Begun}},
 )
 async def begin(
-    wish: RegistrationWish, key: IdempotencyKey, address: Address, desk: TheDesk, response: Response
+    wish: RegistrationWish, key: IdempotencyKey, by: Visitor, address: Address, desk: TheDesk, response: Response
 ) -> Begun:
     secret = commands.secret_of(desk, key)
-    found, new = await commands.register(desk, wish, secret, address)
+    found, new = await commands.register(desk, by, wish, secret, address)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/registrations/{found.id}"
     return Begun(**RegistrationView.of(found).model_dump(), secret=secret)
@@ -114,11 +114,11 @@ async def begin(
 async def at_window(
     wish: AccountWish,
     key: IdempotencyKey,
-    caller: Annotated[Caller, Depends(requires(policy.may_register_people, within=PRIVILEGED_SECONDS))],
+    who: Annotated[Doing, Depends(doing(requires(policy.may_register_people, within=PRIVILEGED_SECONDS)))],
     desk: TheDesk,
     response: Response,
 ) -> AtWindow:
-    found, new = await commands.register_at_window(desk, caller, derive(PREFIX, caller, key), wish)
+    found, new = await commands.register_at_window(desk, who, derive(PREFIX, who.caller, key), wish)
     response.status_code = 201 if new else 200
     return AtWindow(**RegistrationView.of(found).model_dump(), ial=await _ial(desk, found))
 
@@ -134,12 +134,16 @@ async def show(registration: RegistrationId, secret: Secret, desk: TheDesk) -> R
 
 
 @router.post("/{registration}/code", summary="Type the code that was sent", dependencies=[anybody])
-async def enter_code(registration: RegistrationId, secret: Secret, body: Code, desk: TheDesk) -> RegistrationView:
+async def enter_code(
+    registration: RegistrationId, secret: Secret, body: Code, by: Visitor, desk: TheDesk
+) -> RegistrationView:
     await commands.shown(desk, registration, secret)
-    return RegistrationView.of(await commands.enter_code(desk, registration, body.code.strip()))
+    return RegistrationView.of(await commands.enter_code(desk, by, registration, body.code.strip()))
 
 
 @router.post("/{registration}/login", summary="Choose another login name", dependencies=[anybody])
-async def choose_login(registration: RegistrationId, secret: Secret, body: Login, desk: TheDesk) -> RegistrationView:
+async def choose_login(
+    registration: RegistrationId, secret: Secret, body: Login, by: Visitor, desk: TheDesk
+) -> RegistrationView:
     await commands.shown(desk, registration, secret)
-    return RegistrationView.of(await commands.choose_login(desk, registration, body.login))
+    return RegistrationView.of(await commands.choose_login(desk, by, registration, body.login))

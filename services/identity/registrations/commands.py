@@ -10,13 +10,17 @@ from pydantic import ValidationError
 
 from services.identity.accounts import store as accounts
 from services.identity.accounts.domain import Person, PersonWish
+from services.identity.audit import acts
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
 from services.identity.proofs.domain import ID_CARD, Outcome, Proof
 from services.identity.registrations.domain import Registration, Wanted, person_id, registration_id
 from services.identity.registrations.wishes import AccountWish, RegistrationWish
+from shared.audit.actors import Doing
+from shared.audit.noting import noting
 from shared.caller import Caller
 from shared.clock import city_date
+from shared.contracts.acts import Actor
 from shared.contracts.sharing import AnswerDelivered, AnswerRefused
 from shared.errors import Conflict, DomainError, Fault, Forbidden, IdempotencyKeyReused, Invalid, NotFound
 from shared.messaging.envelope import Event
@@ -64,7 +68,9 @@ async def find(desk: Desk, secret: str) -> Registration | None:
     return await desk.registrations.find(registration_id(secret))
 
 
-async def register(desk: Desk, wish: RegistrationWish, secret: str, address: str) -> tuple[Registration, bool]:
+async def register(
+    desk: Desk, by: Actor, wish: RegistrationWish, secret: str, address: str
+) -> tuple[Registration, bool]:
     """Ask for the proofs; the registration and whether it is new. Whether the number has an account is not looked at.
 
     The same again finds what it began. Raises `Invalid` with every fault, `IdempotencyKeyReused` and `TooOften`.
@@ -86,6 +92,7 @@ async def register(desk: Desk, wish: RegistrationWish, secret: str, address: str
         asked_at=now,
     )
     registration.ask(desk.verifiers, wish.values(), now)
+    registration.record(acts.registration_begun(by, id_), now)
     try:
         await desk.registrations.add(registration)
     except AlreadyThere:  # the same request at the same moment
@@ -139,20 +146,21 @@ async def take(
     await desk.registrations.change(id_, lambda r: r.take(kind, outcome, desk.verifiers, now), cause=event)
 
 
-async def enter_code(desk: Desk, id_: str, typed: str) -> Registration:
+async def enter_code(desk: Desk, by: Actor, id_: str, typed: str) -> Registration:
     """The person types the code that was sent. Raises `WrongCode` while there are tries left, `Conflict`."""
     settled: list[bool] = []
 
     def enter(registration: Registration) -> None:
         settled.append(registration.enter_code(typed, desk.code_verifier, desk.verifiers, desk.clock.now()))
 
-    registration = await desk.registrations.change(id_, enter)
+    now, act = desk.clock.now(), acts.registration_went_on(by, id_, "code")
+    registration = await desk.registrations.change(id_, noting(enter, act, now))
     if not settled[-1]:
         raise WrongCode
     return await _finish(desk, registration)
 
 
-async def choose_login(desk: Desk, id_: str, login: str) -> Registration:
+async def choose_login(desk: Desk, by: Actor, id_: str, login: str) -> Registration:
     """Another login name, where the first was somebody else's. Raises `Invalid` and `Conflict`."""
     login = login.strip().lower()
     try:
@@ -160,13 +168,15 @@ async def choose_login(desk: Desk, id_: str, login: str) -> Registration:
     except ValidationError as exc:
         told = tuple(Fault("/login", error["type"], error["msg"]) for error in exc.errors())
         raise Invalid("The login name cannot be used", faults=told) from None
-    now = desk.clock.now()
-    return await _finish(desk, await desk.registrations.change(id_, lambda r: r.choose_login(login, now)))
+    now, act = desk.clock.now(), acts.registration_went_on(by, id_, "login")
+    chosen = await desk.registrations.change(id_, noting(lambda r: r.choose_login(login, now), act, now))
+    return await _finish(desk, chosen)
 
 
-async def leave(desk: Desk, id_: str) -> None:
+async def leave(desk: Desk, by: Actor, id_: str) -> None:
     """The person begins anew."""
-    await desk.registrations.change(id_, lambda registration: registration.leave(desk.clock.now()))
+    now, act = desk.clock.now(), acts.registration_went_on(by, id_, "left")
+    await desk.registrations.change(id_, noting(lambda registration: registration.leave(now), act, now))
 
 
 async def tend(desk: Desk, id_: str) -> bool:
@@ -200,10 +210,13 @@ async def _finish(desk: Desk, registration: Registration) -> Registration:
             person = Person(id=registration.person, **wanted.model_dump())
             person.open(now)
             person.prove(registration.number, registration.proven, now)
+            person.record(acts.account_opened(acts.IDENTITY, person.id), now)
             await desk.people.add(person)
         else:
+            act = acts.account_proven(acts.IDENTITY, registration.person)
             await desk.people.change(
-                registration.person, lambda known: known.prove(registration.number, registration.proven, now)
+                registration.person,
+                noting(lambda known: known.prove(registration.number, registration.proven, now), act, now),
             )
     except (AlreadyThere, DuplicateKey):
         return await _not_opened(desk, registration)
@@ -222,10 +235,10 @@ async def _not_opened(desk: Desk, registration: Registration) -> Registration:
     return await desk.registrations.change(registration.id, lambda one: one.known(holder.id, now))
 
 
-async def register_at_window(desk: Desk, caller: Caller, id_: str, wish: AccountWish) -> tuple[Registration, bool]:
+async def register_at_window(desk: Desk, who: Doing, id_: str, wish: AccountWish) -> tuple[Registration, bool]:
     """An officer has person and document before them: a new account, or one that the person shows to be theirs by
     its password. The registration and whether it is new. Raises `Invalid`, `Conflict`, `Forbidden`."""
-    body, now = _body(desk, wish), desk.clock.now()
+    body, now, caller = _body(desk, wish), desk.clock.now(), who.caller
     if (known := await desk.registrations.find(id_)) is not None:
         return await _same(desk, known, body, wish), False
     if faults := wish.faults(city_date(now)):
@@ -242,6 +255,7 @@ async def register_at_window(desk: Desk, caller: Caller, id_: str, wish: Account
         body=body,
         account=await _wanted(desk, person),
     )
+    registration.record(acts.registration_begun(who.by, id_), now)
     try:
         await desk.registrations.add(registration)
     except AlreadyThere:

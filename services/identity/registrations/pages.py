@@ -22,7 +22,8 @@ from services.identity.registrations.domain import Registration
 from services.identity.registrations.texts import WORDS, ground_text, wrong_text
 from services.identity.registrations.wishes import RegistrationWish
 from services.identity.texts import Language, preferred, words
-from services.identity.web import Address, TheDesk
+from services.identity.web import Address, TheDesk, Visitor
+from shared.contracts.acts import Actor
 from shared.errors import Conflict, DomainError, Fault, IdempotencyKeyReused, Invalid
 from shared.web.authentication import public
 
@@ -75,12 +76,14 @@ async def form(request: Request, desk: TheDesk, ui_locales: str = "", anew: bool
 
 
 @router.post("/register", summary="The answer to the registration form", response_class=Response)
-async def answer(request: Request, desk: TheDesk, address: Address, typed: Annotated[Typed, Form()]) -> Response:
+async def answer(
+    request: Request, desk: TheDesk, by: Visitor, address: Address, typed: Annotated[Typed, Form()]
+) -> Response:
     language, secret = _language(request, typed.ui_locales), _secret(request, desk)
     if not _is_ours(desk, secret, typed.form):
         return _form(request, desk, language, typed, {"form": wrong_text(language, "form", "stale")}, 422)
     try:
-        secret = await _begin(desk, typed.wish(language), secret, address)
+        secret = await _begin(desk, by, typed.wish(language), secret, address)
     except ValidationError as exc:
         faults = [Fault(f"/{'/'.join(map(str, e['loc']))}", e["type"], "") for e in exc.errors()]
         return _form(request, desk, language, typed, _errors(language, typed, faults), 422)
@@ -93,17 +96,17 @@ async def answer(request: Request, desk: TheDesk, address: Address, typed: Annot
     return page
 
 
-async def _begin(desk: Desk, wish: RegistrationWish, secret: str, address: str) -> str:
+async def _begin(desk: Desk, by: Actor, wish: RegistrationWish, secret: str, address: str) -> str:
     """Register; the secret by which it is found. What was sent last from a browser counts: one that was under way
     there with other answers is left."""
     try:
-        await commands.register(desk, wish, secret, address)
+        await commands.register(desk, by, wish, secret, address)
     except IdempotencyKeyReused:
         before = await commands.find(desk, secret)
         secret = commands.new_secret()
-        await commands.register(desk, wish, secret, address)
+        await commands.register(desk, by, wish, secret, address)
         if before is not None:
-            await commands.leave(desk, before.id)
+            await commands.leave(desk, by, before.id)
     return secret
 
 
@@ -116,37 +119,40 @@ async def progress(request: Request, desk: TheDesk, ui_locales: str = "") -> Res
 async def enter_code(
     request: Request,
     desk: TheDesk,
+    by: Visitor,
     code: Annotated[str, Form()] = "",
     form: Annotated[str, Form()] = "",
     ui_locales: Annotated[str, Form()] = "",
 ) -> Response:
-    return await _step(request, desk, form, ui_locales, "code", code)
+    return await _step(request, desk, by, (form, ui_locales), "code", code)
 
 
 @router.post("/register/login", summary="Another login name", response_class=Response)
 async def choose_login(
     request: Request,
     desk: TheDesk,
+    by: Visitor,
     login: Annotated[str, Form()] = "",
     form: Annotated[str, Form()] = "",
     ui_locales: Annotated[str, Form()] = "",
 ) -> Response:
-    return await _step(request, desk, form, ui_locales, "login", login)
+    return await _step(request, desk, by, (form, ui_locales), "login", login)
 
 
 async def _step(
-    request: Request, desk: Desk, form: str, ui_locales: str, field: Literal["code", "login"], value: str
+    request: Request, desk: Desk, by: Actor, sent: tuple[str, str], field: Literal["code", "login"], value: str
 ) -> Response:
-    """A field of the progress page was answered."""
+    """A field of the progress page was answered. `sent`: what else the form had."""
+    form, ui_locales = sent
     language, secret = _language(request, ui_locales), _secret(request, desk)
     known = await commands.find(desk, secret)
     if known is None or not _is_ours(desk, secret, form):
         return _to_form(language)
     try:
         if field == "code":
-            await commands.enter_code(desk, known.id, re.sub(r"\s", "", value)[:40])
+            await commands.enter_code(desk, by, known.id, re.sub(r"\s", "", value)[:40])
         else:
-            await commands.choose_login(desk, known.id, value[:200])
+            await commands.choose_login(desk, by, known.id, value[:200])
     except Conflict:  # sent twice: the page says how it stands now
         return _to_progress(language)
     except DomainError as exc:

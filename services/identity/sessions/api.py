@@ -9,14 +9,15 @@ from pydantic import BaseModel
 
 from services.identity import policy
 from services.identity.sessions import commands
-from services.identity.web import PersonPath, TheDesk
+from services.identity.web import PersonPath, TheDesk, acting
 from shared.caller import Caller
+from shared.contracts.acts import Actor
 from shared.web.authentication import requires
 
 router = APIRouter(tags=["sessions"])
 SignedIn = Annotated[Caller, Depends(requires(policy.signs_in))]
 # Who only takes away may do so also while nobody knows what was revoked of late.
-Leaving = Annotated[Caller, Depends(requires(policy.signs_in, within=inf))]
+Leaving = Annotated[Actor, Depends(acting(requires(policy.signs_in, within=inf)))]
 SessionId = Annotated[str, Path(pattern=r"^session-[a-z2-7]{26}$")]
 
 
@@ -47,20 +48,20 @@ async def my_sessions(caller: SignedIn, desk: TheDesk) -> list[SessionView]:
 
 
 @router.delete("/me/sessions/{session}", summary="Sign out there", status_code=204)
-async def end_session(session: SessionId, caller: Leaving, desk: TheDesk) -> Response:
-    await commands.end(desk, caller.id, session)
+async def end_session(session: SessionId, by: Leaving, desk: TheDesk) -> Response:
+    await commands.end(desk, by, session)
     return Response(status_code=204)
 
 
 @router.delete("/me/sessions", summary="Sign out everywhere, here too")
-async def end_all_sessions(caller: Leaving, desk: TheDesk) -> Ended:
-    return Ended(sessions=await commands.end_all(desk, caller.id))
+async def end_all_sessions(by: Leaving, desk: TheDesk) -> Ended:
+    return Ended(sessions=await commands.end_all(desk, by, by.account or ""))
 
 
 @router.delete("/people/{id}/sessions", summary="Sign somebody out everywhere")
 async def end_somebodys_sessions(
     id: PersonPath,  # noqa: A002 - the name in the address
-    _: Annotated[Caller, Depends(requires(policy.may_administer, within=inf))],
+    by: Annotated[Actor, Depends(acting(requires(policy.may_administer, within=inf)))],
     desk: TheDesk,
 ) -> Ended:
-    return Ended(sessions=await commands.end_all(desk, id))
+    return Ended(sessions=await commands.end_all(desk, by, id))

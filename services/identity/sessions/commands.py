@@ -6,9 +6,13 @@ from datetime import timedelta
 import structlog
 
 from services.identity.accounts.domain import Person, client_id
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.sessions import store
 from services.identity.sessions.domain import LIFE, TRIES, Session
+from shared.audit.noting import noting
+from shared.contracts.acts import Actor
+from shared.contracts.identity import ActNoted
 from shared.errors import NotFound
 from shared.ids import derived_id
 
@@ -17,7 +21,9 @@ FAREWELL_LIFE = timedelta(minutes=2)
 log = structlog.get_logger(__name__)
 
 
-async def begin(desk: Desk, person: Person, browser: str, application: str | None = None) -> tuple[Session, str]:
+async def begin(
+    desk: Desk, by: Actor, person: Person, browser: str, application: str | None = None
+) -> tuple[Session, str]:
     """A new session, and the secret that its browser keeps."""
     secret, now = secrets.token_urlsafe(32), desk.clock.now()
     session = Session(
@@ -29,6 +35,8 @@ async def begin(desk: Desk, person: Person, browser: str, application: str | Non
         applications=[application] if application else [],
         wake_at=now + LIFE,
     )
+    who = {"kind": person.kind(desk.clock.now()), "account": person.id, "client": application, "session": session.id}
+    session.record(acts.signed_in(by.model_copy(update=who), session.id), now)
     await desk.sessions.add(session)
     return session, secret
 
@@ -54,33 +62,42 @@ async def mine(desk: Desk, person_id: str) -> list[Session]:
     return [one for one in await store.open_of(desk.sessions, person_id) if one.is_live(person.token_version, now)]
 
 
-async def end(desk: Desk, person: str, id_: str) -> None:
+async def end(desk: Desk, by: Actor, id_: str) -> None:
     """A person ends a session of theirs. Raises `NotFound` for anybody else's; one that is over stays so."""
     session = await desk.sessions.find(id_)
-    if session is None or session.person != person:
+    if session is None or session.person != by.account:
         raise NotFound("You have no such session")
-    await desk.sessions.change(id_, lambda session: session.end(desk.clock.now()))
+    await _end(desk, acts.session_ended(by, id_, "by-hand"))
 
 
-async def leave(desk: Desk, secret: str) -> None:
-    """End the session of a browser, if it has one."""
+async def leave(desk: Desk, by: Actor, secret: str, ground: str = "") -> None:
+    """End the session of a browser, if it has one; `ground` where the person does not just sign out."""
     if secret and (found := await live(desk, session_id(secret))) is not None:
-        await desk.sessions.change(found[0].id, lambda session: session.end(desk.clock.now()))
+        session, person = found
+        by = by.model_copy(update={"kind": person.kind(desk.clock.now()), "account": person.id, "session": session.id})
+        await _end(desk, acts.session_ended(by, session.id, ground) if ground else acts.signed_out(by, session.id))
 
 
-async def end_all(desk: Desk, person: str) -> int:
+async def _end(desk: Desk, act: ActNoted) -> None:
+    """End the session that the act is on."""
+    now = desk.clock.now()
+    await desk.sessions.change(act.on, noting(lambda session: session.end(now), act, now))
+
+
+async def end_all(desk: Desk, by: Actor, person: str) -> int:
     """Sign a person out everywhere: all tokens at once, then each session; how many there were. Raises `NotFound`."""
-    there = len(await mine(desk, person))
-    await desk.people.change(person, lambda known: known.sign_out(desk.clock.now()))
-    await end_open(desk, person)
+    there, now = len(await mine(desk, person)), desk.clock.now()
+    act = acts.signed_out_everywhere(by, person)
+    await desk.people.change(person, noting(lambda known: known.sign_out(now), act, now))
+    await end_open(desk, by, person, "everywhere")
     return there
 
 
-async def end_open(desk: Desk, person: str) -> None:
+async def end_open(desk: Desk, by: Actor, person: str, ground: str) -> None:
     """End each session of a person, so that its applications are told."""
     while sessions := await store.open_of(desk.sessions, person):
         for session in sessions:
-            await desk.sessions.change(session.id, lambda session: session.end(desk.clock.now()))
+            await _end(desk, acts.session_ended(by, session.id, ground))
 
 
 async def tend(desk: Desk, id_: str) -> bool:
@@ -91,7 +108,7 @@ async def tend(desk: Desk, id_: str) -> bool:
     if session is None or session.wake_at is None or session.wake_at > now:
         return False
     if session.ended_at is None:
-        await desk.sessions.change(id_, lambda session: session.end(now))
+        await _end(desk, acts.session_ended(acts.IDENTITY, id_, "over"))
         return True
     if session.to_tell:
         await _tell(desk, id_)

@@ -17,7 +17,8 @@ from services.identity.sessions import commands
 from services.identity.sessions.texts import WORDS
 from services.identity.texts import Language, preferred, words
 from services.identity.tokens.issuing import ID_TOKEN_TYPE
-from services.identity.web import TheDesk
+from services.identity.web import TheDesk, Visitor
+from shared.contracts.acts import Actor
 from shared.web.authentication import public
 
 templates = page_templates(Path(__file__).parent / "templates")
@@ -39,27 +40,29 @@ class Leaving(BaseModel):
 
 
 @router.get("/logout", summary="Sign out (OpenID Connect RP-Initiated Logout)", response_class=Response)
-async def logout(request: Request, desk: TheDesk) -> Response:
-    return await _asked(request, desk, request.query_params.multi_items())
+async def logout(request: Request, desk: TheDesk, by: Visitor) -> Response:
+    return await _asked(request, desk, by, request.query_params.multi_items())
 
 
 @router.post("/logout", summary="The same, asked with POST", response_class=Response)
-async def logout_by_form(request: Request, desk: TheDesk) -> Response:
+async def logout_by_form(request: Request, desk: TheDesk, by: Visitor) -> Response:
     sent = (await request.form()).multi_items()
-    return await _asked(request, desk, [(name, value) for name, value in sent if isinstance(value, str)])
+    return await _asked(request, desk, by, [(name, value) for name, value in sent if isinstance(value, str)])
 
 
 @router.post("/logout/confirmed", summary="The answer to the sign-out page", response_class=Response)
-async def confirmed(request: Request, desk: TheDesk, sealed: Annotated[str, Form(alias="request")] = "") -> Response:
+async def confirmed(
+    request: Request, desk: TheDesk, by: Visitor, sealed: Annotated[str, Form(alias="request")] = ""
+) -> Response:
     secret = request.cookies.get(session_cookie(desk), "")
     leaving = unseal(desk, Leaving, sealed, secret) if secret else None
     if leaving is None:  # nothing was signed out by anybody's form: the person is asked again
         return await _ask(request, desk, _language(request, ""), Leaving(), secret)
-    await commands.leave(desk, secret)
+    await commands.leave(desk, by, secret)
     return _left(request, desk, _language(request, ""), leaving)
 
 
-async def _asked(request: Request, desk: Desk, sent: list[tuple[str, str]]) -> Response:
+async def _asked(request: Request, desk: Desk, by: Actor, sent: list[tuple[str, str]]) -> Response:
     asked = dict(sent)
     language = _language(request, asked.get("ui_locales", ""))
     secret = request.cookies.get(session_cookie(desk), "")
@@ -74,7 +77,7 @@ async def _asked(request: Request, desk: Desk, sent: list[tuple[str, str]]) -> R
     if live is None:
         return _left(request, desk, language, leaving)
     if hinted == live[0].id:  # the application shows that it is one of this very session
-        await commands.leave(desk, secret)
+        await commands.leave(desk, by, secret)
         return _left(request, desk, language, leaving)
     return await _ask(request, desk, language, leaving, secret)
 

@@ -9,6 +9,7 @@ import structlog
 
 from services.identity.accounts import store
 from services.identity.accounts.domain import Client, client_id
+from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.oauth import InvalidClient, LoginRequired, OAuthError, asked_scope
 from services.identity.sessions import commands as sessions
@@ -17,6 +18,7 @@ from services.identity.signin.domain import AuthorizationRequest, TooManyAttempt
 from services.identity.tokens.capacity import capacity
 from services.identity.tokens.commands import Asked, give_code
 from services.identity.tokens.domain import CHALLENGE_PATTERN
+from shared.contracts.acts import Actor
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 UNSUPPORTED = {"request": "request_not_supported", "request_uri": "request_uri_not_supported"}
@@ -84,26 +86,34 @@ def _prompt(asked: Mapping[str, str]) -> tuple[str, int | None]:
 
 
 async def sign_in(
-    desk: Desk, request: AuthorizationRequest, login: str, password: str, browser: Browser
+    desk: Desk, by: Actor, request: AuthorizationRequest, login: str, password: str, browser: Browser
 ) -> tuple[str, str]:
     """A code for the application, and the secret of a new session for the browser; the one it had is over.
 
     Raises `WrongCredentials` or `TooManyAttempts`, alike for names nobody has.
     """
     login, now = login.strip().lower(), desk.clock.now()
+    nobody = f"login-{desk.audit.places.digest('login', login)}"
     if wait := desk.throttle.wait(login, now):
+        await _refused(desk, by, request.client, nobody, TooManyAttempts.code)
         raise TooManyAttempts(wait)
     desk.throttle.tried(login, now)
     person = await store.by_login(desk.people, desk.opened.hash("login", login))
     fits = await desk.passwords.fits(person.password_hash if person else None, password)
     if person is None or not fits:
         log.info("signin.refused", client=request.client)
+        await _refused(desk, by, request.client, person.id if person else nobody, WrongCredentials.code)
         raise WrongCredentials
     desk.throttle.succeeded(login)
-    await sessions.leave(desk, browser.secret)
-    session, secret = await sessions.begin(desk, person, browser.name, request.client)
+    await sessions.leave(desk, by, browser.secret, "signed-in-again")
+    session, secret = await sessions.begin(desk, by, person, browser.name, request.client)
     log.info("signin.succeeded", client=request.client, account=person.id)
     return await _answer(desk, request, session), secret
+
+
+async def _refused(desk: Desk, by: Actor, client: str, whom: str, ground: str) -> None:
+    act = acts.sign_in_refused(by.model_copy(update={"client": client}), whom, ground)
+    await desk.audit.sheets.note_some(act, acts.REFUSALS, acts.sign_in_refused(by, acts.SEVERAL, ground))
 
 
 async def go_on(desk: Desk, request: AuthorizationRequest, secret: str) -> str | None:

@@ -18,7 +18,7 @@ from services.identity.signin import commands
 from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
 from services.identity.signin.texts import WORDS
 from services.identity.texts import Language, preferred, words
-from services.identity.web import TheDesk
+from services.identity.web import TheDesk, Visitor
 from shared.web.authentication import public
 
 COOKIE = "tongban_browser"
@@ -55,6 +55,7 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
 async def answer(
     request: Request,
     desk: TheDesk,
+    by: Visitor,
     sealed: Annotated[str, Form(alias="request")] = "",
     login: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
@@ -72,7 +73,7 @@ async def answer(
         await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
         name, kept = request.headers.get("user-agent", ""), request.cookies.get(session_cookie(desk), "")
         browser = commands.Browser(name, kept)
-        code, secret = await commands.sign_in(desk, wish, login, password, browser)
+        code, secret = await commands.sign_in(desk, by, wish, login, password, browser)
     except OAuthError as error:
         return _turned_away(request, desk, wish, error)
     except WrongCredentials as error:

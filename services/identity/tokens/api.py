@@ -7,17 +7,20 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from services.identity import policy
+from services.identity.accounts.domain import Client
 from services.identity.desk import Desk
 from services.identity.oauth import InvalidClient, OAuthError
 from services.identity.tokens import commands
 from services.identity.tokens.authentication import Proof, authenticated
 from services.identity.tokens.domain import VERIFIER_PATTERN
 from services.identity.tokens.issuing import TOKEN_LIFE
-from services.identity.web import TheDesk
+from services.identity.web import TheDesk, Visitor
 from shared.caller import Caller, Power
+from shared.contracts.acts import Actor
 from shared.web.authentication import public, requires
 
 FORM = "application/x-www-form-urlencoded"
+GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 router = APIRouter(tags=["tokens"])
 clients = Depends(public("clients prove here who they are"))
 Authorization = Annotated[str | None, Header(include_in_schema=False)]
@@ -77,12 +80,15 @@ def _documented(form: type[BaseModel]) -> dict[str, object]:
     response_model=Tokens,
     openapi_extra=_documented(TokenForm),
 )
-async def token(request: Request, desk: TheDesk, authorization: Authorization = None) -> JSONResponse:
+async def token(request: Request, desk: TheDesk, by: Visitor, authorization: Authorization = None) -> JSONResponse:
     try:
         form = await _read(request, TokenForm)
-        given = await _granted(desk, form, form.proof(authorization))
+        _whole(form)
+        client = await authenticated(desk, form.proof(authorization))
+        by = _program(by, client)
+        given = await _granted(desk, by, client, form)
     except OAuthError as error:
-        return _refused(error)
+        return await _refused(desk, by, error)
     answer = Tokens(access_token=given.access, scope=given.scope, refresh_token=given.refresh, id_token=given.identity)
     return JSONResponse(answer.model_dump(exclude_none=True), headers={"Pragma": "no-cache"})
 
@@ -94,12 +100,13 @@ async def token(request: Request, desk: TheDesk, authorization: Authorization = 
     response_class=Response,
     openapi_extra=_documented(RevocationForm),
 )
-async def revoke(request: Request, desk: TheDesk, authorization: Authorization = None) -> Response:
+async def revoke(request: Request, desk: TheDesk, by: Visitor, authorization: Authorization = None) -> Response:
     try:
         form = await _read(request, RevocationForm)
-        await commands.give_up(desk, await authenticated(desk, form.proof(authorization)), form.token)
+        client = await authenticated(desk, form.proof(authorization))
+        await commands.give_up(desk, _program(by, client), client, form.token)
     except OAuthError as error:
-        return _refused(error)
+        return await _refused(desk, by, error)
     return Response(status_code=200)
 
 
@@ -125,21 +132,29 @@ async def _read(request: Request, model: type[F]) -> F:
         raise OAuthError(f"missing or wrong: {wrong}") from None
 
 
-def _refused(error: OAuthError) -> JSONResponse:
+def _program(by: Actor, client: Client) -> Actor:
+    return by.model_copy(update={"kind": client.kind, "account": client.code, "client": client.code})
+
+
+async def _refused(desk: Desk, by: Actor, error: OAuthError) -> JSONResponse:
+    await commands.note_refusal(desk, by, error)
     headers = {"WWW-Authenticate": 'Basic realm="tongban"'} if isinstance(error, InvalidClient) else None
     return JSONResponse({"error": error.code, "error_description": error.detail}, error.status, headers)
 
 
-async def _granted(desk: Desk, form: TokenForm, proof: Proof) -> commands.Given:
+def _whole(form: TokenForm) -> None:
+    """Raises `OAuthError` for what no client can be given anything for."""
+    if form.grant_type == "authorization_code" and not (form.code and form.redirect_uri and form.code_verifier):
+        raise OAuthError("code, redirect_uri and code_verifier are needed")
+    if form.grant_type == "refresh_token" and not form.refresh_token:
+        raise OAuthError("refresh_token is needed")
+    if form.grant_type not in GRANTS:
+        raise OAuthError("no such way to a token", code="unsupported_grant_type")
+
+
+async def _granted(desk: Desk, by: Actor, client: Client, form: TokenForm) -> commands.Given:
     if form.grant_type == "client_credentials":
-        return await commands.client_token(desk, await authenticated(desk, proof), form.scope)
+        return await commands.client_token(desk, by, client, form.scope)
     if form.grant_type == "authorization_code":
-        if not (form.code and form.redirect_uri and form.code_verifier):
-            raise OAuthError("code, redirect_uri and code_verifier are needed")
-        client = await authenticated(desk, proof)
-        return await commands.redeem_code(desk, client, form.code, form.redirect_uri, form.code_verifier)
-    if form.grant_type == "refresh_token":
-        if not form.refresh_token:
-            raise OAuthError("refresh_token is needed")
-        return await commands.refresh(desk, await authenticated(desk, proof), form.refresh_token, form.scope)
-    raise OAuthError("no such way to a token", code="unsupported_grant_type")
+        return await commands.redeem_code(desk, by, client, form.code, form.redirect_uri, form.code_verifier)
+    return await commands.refresh(desk, by, client, form.refresh_token, form.scope)

@@ -49,7 +49,7 @@ async def authenticated(desk: Desk, proof: Proof) -> Client:
     else:
         client = await _public(desk, proof.client_id)
     if proof.client_id not in ("", client.code):
-        raise InvalidClient("client_id names another client")
+        raise InvalidClient("client_id names another client", client.code)
     return client
 
 
@@ -64,7 +64,7 @@ async def _by_secret(desk: Desk, header: str) -> Client:
     name, secret = _basic(header)
     client = await desk.clients.find(client_id(name))
     if not await desk.passwords.fits_program(client.secret_hash if client else None, secret) or client is None:
-        raise InvalidClient("The client is unknown or its secret is wrong")
+        raise InvalidClient("The client is unknown or its secret is wrong", client.code if client else None)
     return client
 
 
@@ -96,7 +96,7 @@ async def _by_assertion(desk: Desk, proof: Proof) -> Client:
     try:
         await desk.assertions.add(used)
     except AlreadyThere:
-        raise InvalidClient("The assertion was used before") from None
+        raise InvalidClient("The assertion was used before", client.code) from None
     return client
 
 

@@ -2,22 +2,33 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
-from services.identity.accounts.domain import Client
+from services.identity.accounts.domain import Client, client_id
+from services.identity.audit import acts
 from services.identity.consents import commands as consents
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
-from services.identity.oauth import AccessDenied, InvalidGrant, UnauthorizedClient, asked_scope
+from services.identity.mandates.commands import Acting
+from services.identity.oauth import (
+    AccessDenied,
+    InvalidClient,
+    InvalidGrant,
+    OAuthError,
+    UnauthorizedClient,
+    asked_scope,
+)
 from services.identity.posts.domain import Held
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session
 from services.identity.tokens.capacity import capacity, standing
 from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused, digest
 from services.identity.tokens.issuing import SignedIn, Versions, access_token
+from shared.audit.noting import noting
 from shared.caller import SERVICES, Caller
+from shared.contracts.acts import Actor
+from shared.contracts.identity import ActNoted
 from shared.errors import NotFound
 from shared.ids import derived_id
 
@@ -68,7 +79,7 @@ async def give_code(desk: Desk, asked: Asked, session: Session) -> str:
     return code
 
 
-async def redeem_code(desk: Desk, client: Client, code: str, redirect_uri: str, verifier: str) -> Given:
+async def redeem_code(desk: Desk, by: Actor, client: Client, code: str, redirect_uri: str, verifier: str) -> Given:
     """Tokens for a code. Raises `InvalidGrant`, whatever is wrong with it.
 
     A code that is used again with its proof ends what it gave, with the session (RFC 6749 section 4.1.2). Without the
@@ -80,11 +91,12 @@ async def redeem_code(desk: Desk, client: Client, code: str, redirect_uri: str, 
         used = await desk.codes.change(id_, lambda code: code.redeem(client.code, redirect_uri, verifier, now))
     except Reused:
         if (known := await desk.codes.find(id_)) is not None:
-            await _stolen(desk, "code", client, known.session, now)
+            await _stolen(desk, by, "code", known.session)
         raise
     except NotFound:
         raise InvalidGrant from None
     signed_in = await _signed_in(desk, used, client)
+    await _note(desk, used.session, acts.token_given(_for(by, signed_in), client.id))
     allowed = set(used.scope.split()) & set(client.scopes)
     scope = asked_scope("", allowed, allowed)
     return Given(
@@ -95,7 +107,7 @@ async def redeem_code(desk: Desk, client: Client, code: str, redirect_uri: str, 
     )
 
 
-async def refresh(desk: Desk, client: Client, token: str, asked: str) -> Given:
+async def refresh(desk: Desk, by: Actor, client: Client, token: str, asked: str) -> Given:
     """Tokens for a refresh token, and the one that follows it. Raises `InvalidGrant`, and `InvalidScope` for more
     than there was.
 
@@ -109,15 +121,24 @@ async def refresh(desk: Desk, client: Client, token: str, asked: str) -> Given:
     if known is None or OFFLINE not in allowed:
         raise InvalidGrant
     scope = asked_scope(asked, allowed, allowed)
+    uses = 0
+
+    def rotate(family: Family) -> None:
+        nonlocal uses
+        family.rotate(client.code, secret, following, now)
+        uses = family.use(by.place, now)
+
     try:
-        family = await desk.families.change(id_, lambda family: family.rotate(client.code, secret, following, now))
+        family = await desk.families.change(id_, rotate)
     except Reused:
         await desk.families.change(id_, lambda family: family.end(now))
-        await _stolen(desk, "refresh token", client, known.session, now)
+        await _stolen(desk, by, "refresh-token", known.session)
         raise
     except NotFound:
         raise InvalidGrant from None
     signed_in = await _signed_in(desk, family, client)
+    if uses:
+        await _note(desk, signed_in.session.id, acts.token_refreshed(_for(by, signed_in), client.id, uses))
     return Given(
         signed_in.access_token(desk, scope),
         scope,
@@ -126,15 +147,16 @@ async def refresh(desk: Desk, client: Client, token: str, asked: str) -> Given:
     )
 
 
-async def give_up(desk: Desk, client: Client, token: str) -> None:
+async def give_up(desk: Desk, by: Actor, client: Client, token: str) -> None:
     """End a refresh token and all that follow it (RFC 7009); what is none, or somebody else's, stays as it is."""
     id_, now = token.partition(".")[0], desk.clock.now()
     known = await desk.families.find(id_) if id_.startswith(FAMILY_PREFIX) else None
-    if known is not None and known.client == client.code:
+    if known is not None and known.client == client.code and known.ended_at is None:
+        await _note(desk, known.session, acts.token_given_up(by, client.id))
         await desk.families.change(id_, lambda family: family.end(now))
 
 
-async def client_token(desk: Desk, client: Client, asked: str) -> Given:
+async def client_token(desk: Desk, by: Actor, client: Client, asked: str) -> Given:
     """An access token for a program of its own right. Raises `UnauthorizedClient` and `InvalidScope`."""
     if client.kind == "application":
         raise UnauthorizedClient("An application signs people in and has no rights of its own")
@@ -145,7 +167,17 @@ async def client_token(desk: Desk, client: Client, asked: str) -> Given:
     caller = Caller(
         client.code, client.kind, client.organisation, client.division, client.code, scope=frozenset(scope.split())
     )
+    act = acts.program_token_given(by, client.id)
+    await desk.audit.sheets.note_some(act, acts.PROGRAMS, act)
     return Given(access_token(desk, caller, Versions(client.token_version, organisation)), scope)
+
+
+async def note_refusal(desk: Desk, by: Actor, error: OAuthError) -> None:
+    """Somebody got nothing: a program that proved who it is, or whoever said that they are one."""
+    tried = by.account or (error.client if isinstance(error, InvalidClient) else None)
+    act = acts.token_refused(by, client_id(tried) if tried else "nobody", error.code)
+    rest = acts.token_refused(by.model_copy(update={"account": None, "client": None}), acts.SEVERAL, error.code)
+    await desk.audit.sheets.note_some(act, acts.REFUSALS, rest)
 
 
 async def told_about(desk: Desk, caller: Caller) -> dict[str, str]:
@@ -215,6 +247,21 @@ async def _new_family(desk: Desk, code: Code, session: Session) -> str:
     return f"{id_}.{secret}"
 
 
-async def _stolen(desk: Desk, what: str, client: Client, session: str, now: datetime) -> None:
-    log.warning("tokens.reused", what=what, client=client.code)
-    await desk.sessions.change(session, lambda session: session.end(now))
+async def _note(desk: Desk, session: str, act: ActNoted) -> None:
+    """On the session that the tokens are of, before anything is given: a family's id is half of its token, and would
+    be on the act's topic."""
+    await desk.sessions.change(session, lambda one: one.record(act, desk.clock.now()))
+
+
+async def _stolen(desk: Desk, by: Actor, what: str, session: str) -> None:
+    now = desk.clock.now()
+    log.warning("tokens.reused", what=what, client=by.client)
+    await desk.sessions.change(session, noting(lambda one: one.end(now), acts.token_reused(by, session, what), now))
+
+
+def _for(by: Actor, signed_in: SignedIn) -> Actor:
+    """A client acts for who is signed in there, and they perhaps for somebody else."""
+    acting = signed_in.capacity.mandate.principal if isinstance(signed_in.capacity, Acting) else None
+    kind = "officer" if isinstance(signed_in.capacity, Held) else "person"
+    who = {"kind": kind, "account": signed_in.person.id, "session": signed_in.session.id, "behalf": acting}
+    return by.model_copy(update=who)

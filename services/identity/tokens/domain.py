@@ -9,6 +9,8 @@ from services.identity.oauth import InvalidGrant
 from shared.aggregate import Aggregate
 
 CODE_LIFE = timedelta(seconds=60)
+NOTED = timedelta(hours=1)
+"""Uses of a refresh token are noted together for so long, as long as they come from one place."""
 CHALLENGE_PATTERN = r"[A-Za-z0-9_-]{43}"
 VERIFIER_PATTERN = r"^[A-Za-z0-9._~-]{43,128}$"
 
@@ -56,6 +58,10 @@ class Family(Aggregate):
     digest: str
     """Of the secret that is good now."""
     ended_at: datetime | None = None
+    uses: int = 0
+    """Since one was noted."""
+    noted_at: datetime | None = None
+    noted_place: str | None = None
 
     def rotate(self, client: str, secret: str, following: str, now: datetime) -> None:
         """Use the secret, once: `following` is good from now on. Raises `InvalidGrant`, and `Reused` for an earlier
@@ -65,6 +71,14 @@ class Family(Aggregate):
         if not hmac.compare_digest(digest(secret), self.digest):
             raise Reused
         self.digest = digest(following)
+
+    def use(self, place: str | None, now: datetime) -> int:
+        """How many uses are to be noted with this one: the first, one from another place, and then once an hour."""
+        self.uses += 1
+        if self.noted_at is not None and place == self.noted_place and now < self.noted_at + NOTED:
+            return 0
+        told, self.uses, self.noted_at, self.noted_place = self.uses, 0, now, place
+        return told
 
     def end(self, now: datetime) -> None:
         """None of them is good any more."""

@@ -8,6 +8,7 @@ import httpx
 import jwt
 import pytest
 
+from services.identity.audit.acts import IDENTITY
 from services.identity.mandates import commands
 from services.identity.mandates.domain import KEPT, OFFER_LIFE
 from shared.contracts.identity import MandateEnded, MandateGranted, MandateOffered
@@ -257,18 +258,18 @@ async def test_a_register_that_names_an_earlier_end_narrows(town: Identity) -> N
 
 async def test_a_guardian_who_was_one_before_gets_another_mandate(town: Identity) -> None:
     first = (await guardian(town)).json()["id"]
-    await commands.unregister(town.desk, "person-chen", "person-wang-wei")
+    await commands.unregister(town.desk, IDENTITY, "person-chen", "person-wang-wei")
     second = (await guardian(town)).json()
     assert (second["id"] != first, second["state"]) == (True, "live")
 
 
 async def test_a_company_is_represented_by_register(town: Identity) -> None:
     """The company's own account is no person's: whoever represents it signs in as themselves."""
-    mandate, _ = await commands.register(town.desk, COMPANY, "person-wang-wei", "representative")
+    mandate, _ = await commands.register(town.desk, IDENTITY, COMPANY, "person-wang-wei", "representative")
     wang = await bearer(town, "wang.wei")
     employee = await given(town, wang, under=mandate.id)
     assert claims(await tokens(town, "li.na", acting_as=employee))["sub"] == COMPANY
-    await commands.register(town.desk, COMPANY, "person-chen", "representative")
+    await commands.register(town.desk, IDENTITY, COMPANY, "person-chen", "representative")
     answer = await town.http.delete(f"/mandates/{employee}", headers=await bearer(town, "chen"))
     assert answer.json()["ground"] == "withdrawn", "another representative may end it too"
 

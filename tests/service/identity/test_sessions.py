@@ -12,6 +12,7 @@ import pytest
 from services.identity.sessions.commands import begin
 from services.identity.sessions.domain import KEPT, LIFE
 from services.identity.sessions.store import MOST
+from shared.audit.actors import visitor
 from shared.contracts.identity import CANARY, RevocationPublished
 from tests.service.identity.conftest import ASKED, LI_NA, OPERATOR_SECRET, RETURN, WEB, Identity
 
@@ -337,7 +338,7 @@ async def test_who_has_many_sessions_sees_the_newest_and_leaves_all(city: Identi
     person = await city.desk.people.get("person-li-na")
     for _ in range(MOST + 5):
         city.clock.forward(timedelta(milliseconds=1))
-        await begin(city.desk, person, "")
+        await begin(city.desk, visitor("test"), person, "")
     assert len(await sessions(city, hers)) == MOST
     await city.http.delete("/me/sessions", headers=bearer(hers))
     assert await city.database.collection("sessions").find({"ended_at": None}) == []

@@ -1,0 +1,1 @@
+"""What was done in identity: noted with each act, kept in a chain, sealed each hour."""

@@ -11,6 +11,8 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 ALGORITHM = "ES256"
 SERVICES = "services"
 """The scope of using the city's services; a token without it only tells an application who somebody is."""
+Assurance = Literal["aal1", "aal2"]
+"""Authenticator assurance (NIST SP 800-63B): a person was known by one factor, or by two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +28,10 @@ class Caller:
     """Where a person is signed in; programs have no session."""
     scope: frozenset[str] = frozenset({SERVICES})
     acr: str = ""
-    """How surely a person was known when signing in: `aal1` (one factor) or `aal2` (two); programs have none."""
+    """How surely a person was known when signing in: see `Assurance`; programs have none."""
+    auth_time: int = 0
+    """When that was, the last time (unix time)."""
+
+    def is_known_by(self, wanted: Assurance) -> bool:
+        """Whether the person was known at least as surely as this."""
+        return self.acr in ("aal2", wanted)

@@ -20,10 +20,10 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Caller, Kind
+from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Assurance, Caller, Kind
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
-from shared.errors import DomainError, Forbidden, Unauthenticated
+from shared.errors import DomainError, Forbidden, InsufficientAuthentication, Unauthenticated
 from shared.revocations import Revocations
 
 LEEWAY = timedelta(seconds=5)
@@ -50,16 +50,20 @@ class _Claims(BaseModel):
     division: str | None
     scope: str
     acr: str = ""
+    auth_time: int = 0
     sid: str | None = None
     sv: int = 0
     uv: int = 0
+    fv: int | None = None
     cv: int = 0
 
     def scopes(self) -> tuple[tuple[str, int], ...]:
         """What the token stands on, with the versions of when it was given."""
         client = (f"client:{self.client_id}", self.cv)
         user = ((f"user:{self.sub}", self.uv),) if self.kind in ("person", "officer") else ()
-        return (client, *user, *(((f"session:{self.sid}", self.sv),) if self.sid is not None else ()))
+        factors = ((f"factors:{self.sub}", self.fv),) if self.fv is not None else ()
+        session = ((f"session:{self.sid}", self.sv),) if self.sid is not None else ()
+        return (client, *user, *factors, *session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,10 @@ class Verifier:
             raise Unauthenticated("The access token was revoked", code="token_revoked")
         return known.caller
 
+    def is_of_late(self, caller: Caller, max_age: int) -> bool:
+        """Whether the caller signed in at most so many seconds ago."""
+        return self._clock.now().timestamp() <= caller.auth_time + max_age + LEEWAY.total_seconds()
+
     def _key(self, kid: str) -> KeyPublished | None:
         """The key of that name, as long as it proves anything."""
         row = self._keys.get(kid)
@@ -157,6 +165,7 @@ class Verifier:
             claims.sid,
             frozenset(claims.scope.split()),
             claims.acr,
+            claims.auth_time,
         )
         return _Known(caller, claims.exp, kid, claims.scopes())
 
@@ -166,12 +175,15 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access t
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """The dependency of a protected route: a valid token (else 401) and the rule's yes (else 403)."""
+    """The dependency of a protected route: a valid token (else 401) and the rule's yes (else 403); where `acr` is given
+    a sign-in that is as sure as that, of at most `max_age` seconds ago (else 401, with what is missing: RFC 9470)."""
 
     rule: Rule
     within: float | None = None
     """How old the revocations may be, in seconds; `None`: as reading or writing allows."""
     scope: str = SERVICES
+    acr: Assurance | None = None
+    max_age: int | None = None
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -188,6 +200,9 @@ class Requires:
             raise Forbidden(f"The token is not for this: it needs the scope {self.scope}", code="insufficient_scope")
         if not self.rule(caller):
             raise Forbidden("The caller may not do this")
+        is_of_late = self.max_age is None or verifier.is_of_late(caller, self.max_age)
+        if self.acr is not None and not (caller.is_known_by(self.acr) and is_of_late):
+            raise InsufficientAuthentication(self.acr, self.max_age)
         return caller
 
 
@@ -201,10 +216,17 @@ class Public:
         """Lets everybody in."""
 
 
-def requires(rule: Rule, *, within: float | None = None, scope: str = SERVICES) -> Callable[..., Awaitable[Caller]]:
+def requires(
+    rule: Rule,
+    *,
+    within: float | None = None,
+    scope: str = SERVICES,
+    acr: Assurance | None = None,
+    max_age: int | None = None,
+) -> Callable[..., Awaitable[Caller]]:
     """For `caller: Annotated[Caller, Depends(requires(policy.may_read))]`. `within`: see `Requires`; what only few may
-    do is `PRIVILEGED_SECONDS`."""
-    return Requires(rule, within, scope)
+    do is `PRIVILEGED_SECONDS`. `acr="aal2"` is for what a stolen password must not be enough for."""
+    return Requires(rule, within, scope, acr, max_age)
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

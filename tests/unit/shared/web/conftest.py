@@ -104,6 +104,20 @@ async def everything(caller: Operators) -> str:
     return caller.id
 
 
+Sure = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person", acr="aal2", max_age=300))]
+Known = Annotated[Caller, Depends(requires(lambda caller: caller.kind == "person", acr="aal1"))]
+
+
+@router.delete("/mine")
+async def give_up(caller: Sure) -> str:
+    return caller.id
+
+
+@router.get("/known")
+async def known(caller: Known) -> str:
+    return caller.acr
+
+
 @router.post("", status_code=201, summary="Make a thing")
 async def make(body: Thing, key: IdempotencyKey, caller: People) -> dict[str, str]:
     return {"id": derive("thing", caller, key), "digest": body_digest(body)}

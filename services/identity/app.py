@@ -7,13 +7,20 @@ from fastapi import FastAPI
 
 from services.identity import contracts
 from services.identity.accounts import api as accounts_api
+from services.identity.accounts import pages as accounts_pages
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES
+from services.identity.attempts import commands as attempts
+from services.identity.attempts.domain import Attempts
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
 from services.identity.desk import Desk
+from services.identity.factors import api as factors_api
+from services.identity.factors import commands as factors
+from services.identity.factors import pages as factors_pages
+from services.identity.factors.domain import Factors, UsedForm
 from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
 from services.identity.keys.domain import SigningKey
@@ -29,10 +36,10 @@ from services.identity.sessions.store import INDEXES as SESSION_INDEXES
 from services.identity.sessions.telling import Teller
 from services.identity.settings import IdentitySettings
 from services.identity.signin import pages as signin_pages
-from services.identity.signin.throttle import Throttle
 from services.identity.tokens import api as tokens_api
 from services.identity.tokens import commands as tokens
 from services.identity.tokens.domain import Assertion, Code, Family
+from services.identity.vault import Vault
 from shared.clock import Clock, SystemClock
 from shared.contracts.identity import KeyPublished
 from shared.messaging.relay import Outlet
@@ -78,26 +85,38 @@ def _wire(
         assertions=runtime.repository("assertions", Assertion),
         sessions=runtime.repository("sessions", Session, *SESSION_INDEXES),
         canaries=runtime.repository("canaries", Canary),
-        throttle=Throttle(),
         tell=teller,
+        vault=Vault(settings.key_passphrase.get_secret_value()),
+        factors=runtime.repository("factors", Factors),
+        used_forms=runtime.repository("used_forms", UsedForm),
+        attempts=runtime.repository("attempts", Attempts),
+        proxies=settings.trusted_proxies,
     )
-    runtime.wake(desk.codes, partial(tokens.forget_code, desk))
-    runtime.wake(desk.families, partial(tokens.forget_family, desk))
-    runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
-    runtime.wake(desk.sessions, partial(sessions.tend, desk))
-    runtime.wake(desk.keys, partial(keys.tend, desk))
-    runtime.wake(desk.canaries, partial(tend_canary, desk))
+    _keep_tidy(runtime, desk)
     changed = asyncio.Event()
     runtime.table(KeyPublished, lambda row: row.kid, changed.set)
     runtime.beside(partial(_reload_keys, desk, changed))
     runtime.at_start(partial(_prepare, desk, settings))
     routers = (
-        organisations_api.router, accounts_api.router, sessions_api.router, sessions_pages.router, keys_api.router,
+        organisations_api.router, accounts_api.router, accounts_pages.router, sessions_api.router,
+        sessions_pages.router, factors_api.router, factors_pages.router, factors_pages.assets, keys_api.router,
         tokens_api.router, signin_pages.router,
     )  # fmt: skip
     app = service_app(runtime, desk.keyring.published, VERSION, contracts.PUBLISHES, contracts.READS, routers)
     app.state.desk = desk
     return app, runtime, desk
+
+
+def _keep_tidy(runtime: Runtime, desk: Desk) -> None:
+    """What has its time, and what becomes of it then."""
+    runtime.wake(desk.codes, partial(tokens.forget_code, desk))
+    runtime.wake(desk.families, partial(tokens.forget_family, desk))
+    runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
+    runtime.wake(desk.used_forms, partial(factors.forget_form, desk))
+    runtime.wake(desk.attempts, partial(attempts.forget_old, desk))
+    runtime.wake(desk.sessions, partial(sessions.tend, desk))
+    runtime.wake(desk.keys, partial(keys.tend, desk))
+    runtime.wake(desk.canaries, partial(tend_canary, desk))
 
 
 async def _reload_keys(desk: Desk, changed: asyncio.Event) -> None:

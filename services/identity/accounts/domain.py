@@ -130,6 +130,11 @@ class Person(Revocable):
         if self._contact() != before:
             self.record(self._contact(), now)
 
+    def rehash(self, before: str, after: str) -> None:
+        """The same password, hashed anew: nothing ends, and nothing happens where there is another one by now."""
+        if self.password_hash == before:
+            self.password_hash = after
+
     def sign_out(self, now: datetime) -> None:
         """End all sessions and tokens."""
         self.revoke(f"user:{self.id}", now)

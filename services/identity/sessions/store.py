@@ -13,3 +13,9 @@ async def open_of(sessions: Repository[Session], person: str) -> list[Session]:
     filter_ = {"person": person, "ended_at": None}
     found = await sessions.collection.find(filter_, sort=[("begun_at", -1)], limit=MOST)
     return [sessions.load(document) for document in found]
+
+
+async def open_before(sessions: Repository[Session], person: str, factors_version: int) -> list[Session]:
+    """Those of them that stand on an earlier version of the person's factors."""
+    filter_ = {"person": person, "ended_at": None, "factors_version": {"$lt": factors_version}}
+    return [sessions.load(document) for document in await sessions.collection.find(filter_, limit=MOST)]

@@ -10,8 +10,8 @@ from services.identity.accounts.domain import Client, client_id
 from services.identity.desk import Desk
 from services.identity.oauth import InvalidGrant, UnauthorizedClient, asked_scope
 from services.identity.sessions import commands as sessions
-from services.identity.sessions.domain import Session
-from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused, digest
+from services.identity.sessions.domain import Session, digest
+from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused
 from services.identity.tokens.issuing import SignedIn, Versions, access_token
 from shared.caller import SERVICES, Caller
 from shared.errors import NotFound

@@ -22,6 +22,8 @@ class Versions:
     client: int
     user: int = 0
     session: int = 0
+    factors: int | None = None
+    """Of the person's factors, where two were shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class SignedIn:
             frozenset(scope.split()),
             session.acr,
         )
-        versions = Versions(application.token_version, person.token_version, session.token_version)
+        versions = Versions(
+            application.token_version, person.token_version, session.token_version, session.factors_version
+        )
         return access_token(desk, caller, versions, _how(session))
 
     def id_token(self, desk: Desk, nonce: str) -> str:
@@ -81,11 +85,13 @@ def access_token(desk: Desk, caller: Caller, versions: Versions, how: Mapping[st
     }
     if caller.session is not None:
         claims |= {"sid": caller.session, "sv": versions.session, "uv": versions.user, "acr": caller.acr, **(how or {})}
+    if versions.factors is not None:
+        claims |= {"fv": versions.factors}
     return desk.keyring.sign(claims, TOKEN_TYPE)
 
 
 def _how(session: Session) -> dict[str, Any]:
-    return {"amr": session.amr, "auth_time": int(session.begun_at.timestamp())}
+    return {"amr": session.amr, "auth_time": int(session.authenticated_at.timestamp())}
 
 
 def _times(now: datetime) -> dict[str, int]:

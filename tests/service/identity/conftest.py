@@ -4,7 +4,8 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +23,7 @@ from shared.runtime import Runtime
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
 
-ISSUER = "http://127.0.0.1:8101"
+ISSUER, NAMED = "http://127.0.0.1:8101", "http://localhost:8101"
 RETURN = "http://127.0.0.1:5173/signed-in"
 VERIFIER = "v" * 43
 OPERATOR_SECRET = "operator-secret-of-tests"
@@ -53,10 +54,10 @@ LI_NA = {
 WEB = {"kind": "application", "name": "通办 Web", "redirect_uris": [RETURN, "https://portal.example.org/back"]}
 
 
-def settings() -> IdentitySettings:
+def settings(issuer: str = ISSUER) -> IdentitySettings:
     return IdentitySettings(
         http_port=8101,
-        issuer=ISSUER,
+        issuer=issuer,
         kafka_bootstrap="127.0.0.1:9092",
         kafka_username="identity",
         kafka_password=SecretStr("x"),
@@ -92,9 +93,16 @@ class Identity:
     database: MemoryDatabase
     http: httpx.AsyncClient
 
-    def browser(self) -> httpx.AsyncClient:
+    def browser(self, address: str = "127.0.0.1") -> httpx.AsyncClient:
         """Another browser, with cookies of its own."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+        transport = httpx.ASGITransport(self.app, client=(address, 50000))
+        return httpx.AsyncClient(transport=transport, base_url=self.desk.issuer)
+
+    async def replica(self) -> "Identity":
+        """Another process of the service, over the same store and bus, with a browser of its own."""
+        app, runtime, desk = build_for_tests(settings(self.desk.issuer), self.database, self.clock, self.bus)
+        await self.bus.join(runtime)
+        return replace(self, app=app, runtime=runtime, desk=desk, http=self.browser())
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""
@@ -149,18 +157,37 @@ class Identity:
         return await self.http.get("/me", headers={"Authorization": f"Bearer {token}"})
 
 
-@pytest.fixture
-async def identity() -> AsyncIterator[Identity]:
+@asynccontextmanager
+async def empty(issuer: str) -> AsyncIterator[Identity]:
     """A city with an operator only."""
     clock, bus, database = FakeClock(), MemoryBus(), MemoryDatabase()
-    app, runtime, desk = build_for_tests(settings(), database, clock, bus)
+    app, runtime, desk = build_for_tests(settings(issuer), database, clock, bus)
     await bus.join(runtime)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER) as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=issuer) as http:
         yield Identity(app, runtime, desk, bus, clock, database, http)
 
 
 @pytest.fixture
+async def identity() -> AsyncIterator[Identity]:
+    """A city with an operator only."""
+    async with empty(ISSUER) as identity:
+        yield identity
+
+
+@pytest.fixture
 async def city(identity: Identity) -> Identity:
+    """Divisions, two departments, Ms Li Na and the web application."""
+    return await peopled(identity)
+
+
+@pytest.fixture
+async def named_city() -> AsyncIterator[Identity]:
+    """The same, reached at a name, as passkeys are for names only."""
+    async with empty(NAMED) as identity:
+        yield await peopled(identity)
+
+
+async def peopled(identity: Identity) -> Identity:
     """Divisions, two departments, Ms Li Na and the web application."""
     for row in DIVISIONS:
         assert (await identity.put(f"/divisions/{row['code']}", row)).status_code == 200

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish, Post
+from services.identity.factors.domain import Factors, Passkey
 from services.identity.revocable import Revocable
-from services.identity.sessions.domain import LIFE, Session
+from services.identity.sessions.domain import LIFE, Session, Shown
 from shared.contracts.identity import RevocationPublished
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -37,6 +38,8 @@ class Given:
     addresses: frozenset[str]
     session: str | None
     scopes: Mapping[str, int]
+    ways: frozenset[str] | None
+    """The second factors that there were, where two were shown."""
 
 
 @dataclass
@@ -52,12 +55,14 @@ class Town:
             id="client-web", code="web", kind="application", name="Web", redirect_uris=[BACK]
         )
     )
+    factors: Factors = field(default_factory=lambda: Factors(id="factors-1", person="person-li-na"))
     sessions: dict[str, Session] = field(default_factory=dict)
+    renewed: int = 0
     lowest: dict[str, int] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
 
     def publish(self) -> None:
-        things: list[Revocable] = [self.person, self.client, *self.sessions.values()]
+        things: list[Revocable] = [self.person, self.client, self.factors, *self.sessions.values()]
         for thing in things:
             for entry in thing.recorded:
                 if entry["type"] == RevocationPublished.type:
@@ -72,10 +77,16 @@ class Town:
         program = (client.kind, client.secret_hash, client.organisation, client.division)
         if session is None:
             return {"program": program}
-        return {"program": program, "post": self.person.post, "password": self.person.password_hash}
+        return {"program": program, "post": self.person.post, "password": self.person.password_hash[0]}
+
+    def ways(self) -> frozenset[str]:
+        """All second factors there are now."""
+        app = {f"app {self.factors.app.secret}"} if self.factors.app else set()
+        codes = {f"codes {self.renewed}"} if self.factors.recovery else set()
+        return frozenset({f"passkey {one.id}" for one in self.factors.passkeys} | app | codes)
 
     def is_live(self, session: str) -> bool:
-        return self.sessions[session].is_live(self.person.token_version, self.now)
+        return self.sessions[session].is_live(self.person.token_version, self.factors.token_version, self.now)
 
     # -- acts ----------------------------------------------------------------------------------------------
 
@@ -84,17 +95,21 @@ class Town:
         self.sessions[id_] = Session(
             id=id_, person=self.person.id, user_version=self.person.token_version, browser=str(n), begun_at=self.now
         )
+        if n % 2:
+            self.prove(len(self.sessions) - 1)
         self.give(len(self.sessions) - 1)
 
     def give(self, n: int) -> None:
         """A token of the program's own, or of a session that is live."""
-        scopes, session = {"client:web": self.client.token_version}, None
+        scopes, session, ways = {"client:web": self.client.token_version}, None, None
         live = [id_ for id_ in self.sessions if self.is_live(id_)]
         if live and n:
             session = live[n % len(live)]
             scopes["user:person-li-na"] = self.person.token_version
             scopes[f"session:{session}"] = self.sessions[session].token_version
-        self.given.append(Given(self.facts(session), frozenset(self.client.redirect_uris), session, scopes))
+            if (version := self.sessions[session].factors_version) is not None:
+                scopes["factors:person-li-na"], ways = version, self.ways()
+        self.given.append(Given(self.facts(session), frozenset(self.client.redirect_uris), session, scopes, ways))
 
     def revise_person(self, n: int) -> None:
         post, hash_ = POSTS[n % 3], "ab"[n // 3 % 2]
@@ -107,6 +122,42 @@ class Town:
     def end(self, n: int) -> None:
         if self.sessions:
             self.sessions[f"session-{n % len(self.sessions)}"].end(self.now)
+
+    def rehash(self, n: int) -> None:
+        self.person.rehash(self.person.password_hash, f"{self.person.password_hash[0]}{n}")
+
+    def prove(self, n: int) -> None:
+        """With a second factor where there is one, else with the password alone."""
+        if self.sessions and self.is_live(id_ := f"session-{n % len(self.sessions)}"):
+            version = self.factors.token_version if self.factors.are_there else None
+            self.sessions[id_].prove(Shown(factors_version=version), "x", self.now)
+
+    def add_factor(self, n: int) -> None:
+        if is_first := not self.factors.are_there:
+            self.renewed += 1
+        if n % 3 == 0:
+            self.factors.add_app(f"secret {n}", n, self.now)
+        elif f"passkey {n}" not in self.ways():
+            self.factors.add_passkey(
+                Passkey(id=str(n), public_key="x", counter=0, is_synced=True, name="x", added_at=self.now)
+            )
+        if is_first:
+            self.factors.renew_recovery(["x"], self.now)
+
+    def take_factor(self, n: int) -> None:
+        """Maybe in a session, which goes on."""
+        before = self.factors.token_version
+        if n % 3 == 0 and self.factors.app:
+            self.factors.remove_app(self.now)
+        elif n % 3 == 1 and self.factors.passkeys:
+            self.factors.remove_passkey(self.factors.passkeys[0].id, self.now)
+        elif n == 11:
+            self.factors.clear(self.now)
+        elif self.factors.are_there:
+            self.renewed += 1
+            self.factors.renew_recovery(["x"], self.now)
+        if self.sessions and self.factors.token_version != before:
+            self.sessions[f"session-{n % len(self.sessions)}"].keep(self.factors.token_version)
 
     def sign_out(self, _: int) -> None:
         self.person.sign_out(self.now)
@@ -124,16 +175,25 @@ ACTS: tuple[Callable[[Town, int], None], ...] = (
     Town.give,
     Town.revise_person,
     Town.revise_client,
+    Town.rehash,
+    Town.prove,
+    Town.add_factor,
+    Town.take_factor,
     Town.end,
     Town.sign_out,
     Town.sleep,
 )
 
 
+# There are an app and a passkey, a session of two factors and one of a password.
+BEFORE = ((Town.add_factor, 0), (Town.add_factor, 1), (Town.begin, 1), (Town.begin, 2))
+
+
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 11)), max_size=25))
 def test_no_token_outlives_what_it_says(acts: list[tuple[Callable[[Town, int], None], int]]) -> None:
     town = Town()
-    for act, n in acts:
+    for act, n in [*BEFORE, *acts]:
         act(town, n)
         town.publish()
         for token in town.given:
@@ -142,3 +202,6 @@ def test_no_token_outlives_what_it_says(acts: list[tuple[Callable[[Town, int], N
             assert token.claims == town.facts(token.session)
             assert token.addresses <= set(town.client.redirect_uris)
             assert token.session is None or town.is_live(token.session)
+            if token.session is not None and token.ways is not None:
+                assert token.ways <= town.ways()
+                assert town.sessions[token.session].acr == "aal2"

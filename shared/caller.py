@@ -16,6 +16,8 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 ALGORITHM = "ES256"
 SERVICES = "services"
 """The scope of using the city's services; a token without it only tells an application who somebody is."""
+Assurance = Literal["aal1", "aal2"]
+"""Authenticator assurance (NIST SP 800-63B): a person was known by one factor, or by two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,11 @@ class Caller:
     """Of the post that an officer came with: see `Role`. A token may name one that we do not know yet."""
     scope: frozenset[str] = frozenset({SERVICES})
     acr: str = ""
-    """How surely a person was known when signing in: `aal1` (one factor) or `aal2` (two); programs have none."""
+    """How surely a person was known when signing in: see `Assurance`; programs have none."""
     actor: str | None = None
     mandate: Mandate | None = None
+    auth_time: int = 0
+    """When the person last proved who they are (unix time)."""
 
     @property
     def person(self) -> str:
@@ -58,3 +62,7 @@ class Caller:
     def may_handle(self, item: str) -> bool:
         """Whether this is about a service item that the caller's mandate, if there is one, is for."""
         return self.mandate is None or not self.mandate.items or item in self.mandate.items
+
+    def is_known_by(self, wanted: Assurance) -> bool:
+        """Whether the person was known at least as surely as this."""
+        return self.acr in ("aal2", wanted)

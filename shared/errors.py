@@ -81,6 +81,17 @@ class Unauthenticated(DomainError):
     code = "unauthenticated"
 
 
+class InsufficientAuthentication(Unauthenticated):
+    """The caller is known, but not surely enough, or not of late, for this: signing in again helps (RFC 9470)."""
+
+    code = "insufficient_user_authentication"
+
+    def __init__(self, acr: str, max_age: int | None = None) -> None:
+        age = f" of at most {max_age} seconds ago" if max_age is not None else ""
+        super().__init__(f"This needs a sign-in{age} at level {acr}")
+        self.acr, self.max_age = acr, max_age
+
+
 class PreconditionFailed(DomainError):
     """`If-Match` names a version that is no longer the current one."""
 

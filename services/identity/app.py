@@ -7,10 +7,13 @@ from fastapi import FastAPI
 
 from services.identity import contracts, handlers, policy
 from services.identity.accounts import api as accounts_api
+from services.identity.accounts import pages as accounts_pages
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
 from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
+from services.identity.attempts import commands as attempts
+from services.identity.attempts.domain import Attempts
 from services.identity.audit import api as audit_api
 from services.identity.audit import commands as audit
 from services.identity.audit import opening as audit_opening
@@ -32,6 +35,10 @@ from services.identity.datakeys.masterkeys import MasterKeyFile, MasterKeys
 from services.identity.datakeys.opened import OpenedKeys
 from services.identity.datakeys.store import INDEXES as DATA_KEY_INDEXES
 from services.identity.desk import Desk
+from services.identity.factors import api as factors_api
+from services.identity.factors import commands as factors
+from services.identity.factors import pages as factors_pages
+from services.identity.factors.domain import Factors, UsedForm
 from services.identity.keys import api as keys_api
 from services.identity.keys import commands as keys
 from services.identity.keys.domain import SigningKey
@@ -65,12 +72,10 @@ from services.identity.sessions.store import INDEXES as SESSION_INDEXES
 from services.identity.sessions.telling import Teller
 from services.identity.settings import IdentitySettings
 from services.identity.signin import pages as signin_pages
-from services.identity.signin.throttle import Throttle
 from services.identity.tokens import api as tokens_api
 from services.identity.tokens import commands as tokens
 from services.identity.tokens.domain import Assertion, Code, Family
-from services.identity.visit import ensure_own_client
-from services.identity.visit import router as visit_router
+from services.identity.vault import Vault
 from shared.clock import Clock, SystemClock
 from shared.contracts.identity import ActNoted, KeyPublished
 from shared.errors import Forbidden
@@ -81,6 +86,13 @@ from shared.store.mongo import MongoDatabase
 from shared.web.service import Own, service_app
 
 VERSION = "0.1.0"
+ROUTERS = (
+    organisations_api.router, accounts_api.router, accounts_pages.router, posts_api.router, sessions_api.router,
+    sessions_pages.router, factors_api.router, factors_pages.router, factors_pages.assets, keys_api.router,
+    tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router, proofs_api.router,
+    registrations_api.router, registration_pages.router, companies_api.router, personal_api.router,
+    personal_pages.router, audit_api.router,
+)  # fmt: skip
 TO_IDENTITY = "sharing.to.identity"
 
 
@@ -100,51 +112,79 @@ def build_for_tests(
 def _wire(
     settings: IdentitySettings, database: Database, clock: Clock, outlet: Outlet | None, masters: MasterKeys
 ) -> tuple[FastAPI, Runtime, Desk]:
-    runtime, teller = Runtime(settings, database, clock, outlet=outlet), Teller()
+    runtime = Runtime(settings, database, clock, outlet=outlet)
+    desk, changed = _desk(runtime, settings, masters), asyncio.Event()
+    _wake(runtime, desk)
+    runtime.read(lambda: [TO_IDENTITY, ActNoted.topic], handlers.table(desk))
+    runtime.table(KeyPublished, lambda row: row.kid, changed.set)
+    runtime.beside(partial(_reload_keys, desk, changed))
+    runtime.at_start(partial(_prepare, desk, settings))
+    said, heard = contracts.PUBLISHES, contracts.READS
+    own = Own(partial(explained, desk), note_operation)
+    app = service_app(
+        runtime, desk.keyring.published, VERSION, said, heard, (*ROUTERS, keys_router()), policy.ACTS, own
+    )
+    app.add_exception_handler(Forbidden, forbidden)
+    app.state.desk = desk
+    return app, runtime, desk
+
+
+def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> Desk:
+    repository, teller = runtime.repository, Teller()
     runtime.at_stop(teller.close)
-    data_keys_kept = runtime.repository("data_keys", DataKey, *DATA_KEY_INDEXES)
-    opened = OpenedKeys(data_keys_kept, masters, settings.lookup_key.get_secret_value())
-    lookup = Lookup(settings.lookup_key.get_secret_value())
+    lookup_key, passphrase = settings.lookup_key.get_secret_value(), settings.key_passphrase.get_secret_value()
+    data_keys_kept = repository("data_keys", DataKey, *DATA_KEY_INDEXES)
+    opened = OpenedKeys(data_keys_kept, masters, lookup_key)
+    lookup = Lookup(lookup_key)
     codes = CodeVerifier(lookup)
-    organisations = runtime.repository("organisations", Organisation)
-    desk = Desk(
+    organisations = repository("organisations", Organisation)
+    return Desk(
         issuer=settings.issuer,
-        clock=clock,
-        divisions=runtime.repository("divisions", Division),
+        clock=runtime.clock,
+        divisions=repository("divisions", Division),
         organisations=organisations,
         standing=runtime.remembered(organisations),
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
         masters=masters,
         data_keys=data_keys_kept,
         opened=opened,
-        people=runtime.repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
-        clients=runtime.repository("clients", Client),
+        people=repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
+        clients=repository("clients", Client),
         passwords=Passwords(),
-        keys=runtime.repository("signing_keys", SigningKey),
-        keyring=Keyring(clock, settings.key_passphrase.get_secret_value()),
-        codes=runtime.repository("codes", Code),
-        families=runtime.repository("families", Family),
-        assertions=runtime.repository("assertions", Assertion),
-        sessions=runtime.repository("sessions", Session, *SESSION_INDEXES, keys=opened),
-        canaries=runtime.repository("canaries", Canary),
-        consents=runtime.repository("consents", Consent, *CONSENT_INDEXES),
-        mandates=runtime.repository("mandates", Mandate, *MANDATE_INDEXES),
-        throttle=Throttle(),
+        keys=repository("signing_keys", SigningKey),
+        keyring=Keyring(runtime.clock, passphrase),
+        codes=repository("codes", Code),
+        families=repository("families", Family),
+        assertions=repository("assertions", Assertion),
+        sessions=repository("sessions", Session, *SESSION_INDEXES, keys=opened),
+        canaries=repository("canaries", Canary),
+        consents=repository("consents", Consent, *CONSENT_INDEXES),
+        mandates=repository("mandates", Mandate, *MANDATE_INDEXES),
         tell=teller,
         lookup=lookup,
         verifiers=of_city(codes),
         code_verifier=codes,
-        registrations=runtime.repository("registrations", Registration, keys=opened),
+        registrations=repository("registrations", Registration, keys=opened),
         tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
-        companies=runtime.repository("companies", Company, *COMPANY_INDEXES),
-        claims=runtime.repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
+        companies=repository("companies", Company, *COMPANY_INDEXES),
+        claims=repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
         audit=audit_opening.opened(runtime, settings),
+        vault=Vault(passphrase),
+        factors=repository("factors", Factors, keys=opened),
+        used_forms=repository("used_forms", UsedForm),
+        attempts=repository("attempts", Attempts),
+        proxies=settings.trusted_proxies,
     )
-    runtime.read(lambda: [TO_IDENTITY, ActNoted.topic], handlers.table(desk))
+
+
+def _wake(runtime: Runtime, desk: Desk) -> None:
+    """What has its time, and what becomes of it then."""
     runtime.wake(desk.people, partial(personal.tend, desk))
     runtime.wake(desk.codes, partial(tokens.forget_code, desk))
     runtime.wake(desk.families, partial(tokens.forget_family, desk))
     runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk))
+    runtime.wake(desk.used_forms, partial(factors.forget_form, desk))
+    runtime.wake(desk.attempts, partial(attempts.forget_old, desk))
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
     runtime.wake(desk.keys, partial(keys.tend, desk))
     runtime.wake(desk.mandates, partial(mandates.tend, desk))
@@ -153,22 +193,6 @@ def _wire(
     runtime.wake(desk.claims, partial(companies.tend, desk))
     runtime.wake(desk.data_keys, partial(data_keys.tend, desk))
     runtime.wake(desk.audit.seals, partial(audit.tend_seal, desk))
-    changed = asyncio.Event()
-    runtime.table(KeyPublished, lambda row: row.kid, changed.set)
-    runtime.beside(partial(_reload_keys, desk, changed))
-    runtime.at_start(partial(_prepare, desk, settings))
-    routers = (
-        organisations_api.router, accounts_api.router, posts_api.router, sessions_api.router, sessions_pages.router,
-        keys_api.router, tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router,
-        proofs_api.router, registrations_api.router, registration_pages.router, companies_api.router,
-        visit_router, personal_api.router, personal_pages.router, keys_router(), audit_api.router,
-    )  # fmt: skip
-    said, heard = contracts.PUBLISHES, contracts.READS
-    own = Own(partial(explained, desk), note_operation)
-    app = service_app(runtime, desk.keyring.published, VERSION, said, heard, routers, policy.ACTS, own)
-    app.add_exception_handler(Forbidden, forbidden)
-    app.state.desk = desk
-    return app, runtime, desk
 
 
 async def _reload_keys(desk: Desk, changed: asyncio.Event) -> None:
@@ -180,8 +204,8 @@ async def _reload_keys(desk: Desk, changed: asyncio.Event) -> None:
 
 
 async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
-    """From the first start there are keys, the operators' program with the secret of the settings, and our own one;
-    what an earlier version kept is sealed as now."""
+    """From the first start there are keys, the operators' program with the secret of the settings; what an earlier
+    version kept is sealed as now."""
     await keys.ensure_keys(desk)
     await data_keys.ensure_master(desk)
     await drop_old_indexes(desk.people)
@@ -190,4 +214,3 @@ async def _prepare(desk: Desk, settings: IdentitySettings) -> None:
     await audit.ensure_seal(desk)
     wish = ClientWish(kind="operator", name="operator", secret=settings.operator_secret)
     await keep_client(desk, IDENTITY, "operator", wish)
-    await ensure_own_client(desk)

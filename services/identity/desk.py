@@ -1,11 +1,14 @@
 """What a command of identity works with."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from services.identity.accounts.domain import Client, Person
 from services.identity.accounts.passwords import Passwords
+from services.identity.attempts.domain import Attempts
 from services.identity.audit.kit import Audit
 from services.identity.canaries.domain import Canary
 from services.identity.companies.domain import Claim, Company
@@ -13,6 +16,7 @@ from services.identity.consents.domain import Consent
 from services.identity.datakeys.domain import DataKey
 from services.identity.datakeys.masterkeys import MasterKeys
 from services.identity.datakeys.opened import OpenedKeys
+from services.identity.factors.domain import Factors, UsedForm
 from services.identity.keys.domain import SigningKey
 from services.identity.keys.keyring import Keyring
 from services.identity.lookup import Lookup
@@ -24,11 +28,13 @@ from services.identity.proofs.verifiers import CodeVerifier
 from services.identity.registrations.domain import Registration
 from services.identity.registrations.store import Tries
 from services.identity.sessions.domain import Session
-from services.identity.signin.throttle import Throttle
 from services.identity.tokens.domain import Assertion, Code, Family
+from services.identity.vault import Vault
 from shared.clock import Clock
 from shared.store import Repository
 from shared.store.remembered import Remembered
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,6 @@ class Desk:
     consents: Repository[Consent]
     tell: Callable[[str, str], Awaitable[bool]]
     """Post a logout token to an address of an application; whether that is done."""
-    throttle: Throttle
     lookup: Lookup
     verifiers: Verifiers
     code_verifier: CodeVerifier
@@ -68,8 +73,16 @@ class Desk:
     companies: Repository[Company]
     claims: Repository[Claim]
     audit: Audit
+    vault: Vault
+    factors: Repository[Factors]
+    used_forms: Repository[UsedForm]
+    attempts: Repository[Attempts]
+    judging: Counter[str] = field(default_factory=Counter)
+    """Attempts at what this process judges just now, by their ids."""
+    proxies: frozenset[Network] = frozenset()
+    """Who is believed about where a request came from."""
 
     @property
     def sealed(self) -> tuple[Repository[Any], ...]:
         """Where personal data is kept."""
-        return self.people, self.sessions, self.registrations, self.claims
+        return self.people, self.sessions, self.factors, self.registrations, self.claims

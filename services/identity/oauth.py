@@ -65,6 +65,16 @@ class LoginRequired(OAuthError):
         super().__init__("Nobody is signed in")
 
 
+class UnmetAuthentication(OAuthError):
+    """Who is signed in is not known surely enough, and the application wants nobody to be asked (OpenID Connect Core
+    Error Code unmet_authentication_requirements)."""
+
+    code = "unmet_authentication_requirements"
+
+    def __init__(self) -> None:
+        super().__init__("This needs a sign-in with two factors")
+
+
 def asked_scope(asked: str, allowed: Set[str], default: Set[str] = frozenset({SERVICES})) -> str:
     """Of the scopes that are asked those we know, in our order. Raises `InvalidScope` where one is not allowed.
 

@@ -35,11 +35,17 @@ may_keep_mandates = Act(
 may_keep_consents = Act(
     "consents.own", "查看和撤回对应用的授权", "see which applications know what, and take it back", PERSON | officer()
 )
+may_keep_factors = Act(
+    "factors.own",
+    "查看和移除自己的第二种登录验证方式",
+    "see and take away what one proves with beside the password",
+    PERSON | officer(),
+)
 may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
 
 ACTS = (
     may_administer, may_keep_substitutes, signs_in, may_be_told_of, may_keep_mandates, may_keep_consents,
-    may_register_people, may_represent, may_see_oneself,
+    may_keep_factors, may_register_people, may_represent, may_see_oneself,
 )  # fmt: skip
 
 

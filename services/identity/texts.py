@@ -1,11 +1,12 @@
 """The words that all pages of identity share, and the language a reader gets."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.contracts import Text
 
 Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 FRAME: Mapping[str, Text] = {
     "lang": Text(zh="zh-CN", en="en"),
@@ -14,6 +15,11 @@ FRAME: Mapping[str, Text] = {
     "other": Text(zh="English", en="中文"),
     "other_lang": Text(zh="en", en="zh-CN"),
     "error_prefix": Text(zh="错误：", en="Error: "),
+    "account": Text(zh="我的账户", en="Your account"),
+    "my_sessions": Text(zh="登录设备", en="Where you are signed in"),
+    "my_factors": Text(zh="登录验证", en="How you prove who you are"),
+    "sign_out": Text(zh="退出登录", en="Sign out"),
+    "back": Text(zh="返回", en="Back"),
     "summary": Text(zh="请更正以下内容", en="There is a problem"),
 }
 

@@ -88,8 +88,9 @@ CANARY = "canary:"
 class RevocationPublished(EventModel):
     """Tokens that name this scope with a lower version are refused from now on.
 
-    `scope` is `user:<account>`, `session:<id>`, `client:<code>`, `mandate:<id>`, `consent:<id>`, `org:<code>` or one
-    that readers need not know; `at` is when it was revoked. Rows older than a day are gone: no token lives as long.
+    `scope` is `user:<account>`, `factors:<account>` (of sign-ins with two factors), `session:<id>`, `client:<code>`,
+    `mandate:<id>`, `consent:<id>`, `org:<code>` or one that readers need not know; `at` is when it was revoked. Rows
+    older than a day are gone: no token lives as long.
     """
 
     scope: str = Field(pattern=r"^[a-z]+:[^\s]{1,200}$")

@@ -21,10 +21,10 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Caller, Kind, Mandate, Power
+from shared.caller import ALGORITHM, AUDIENCE, SERVICES, TOKEN_TYPE, Assurance, Caller, Kind, Mandate, Power
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
-from shared.errors import DomainError, Forbidden, Unauthenticated
+from shared.errors import DomainError, Forbidden, InsufficientAuthentication, Unauthenticated
 from shared.policy import Act
 from shared.revocations import Revocations
 
@@ -79,9 +79,11 @@ class _Claims(BaseModel):
     roles: list[str] = []
     scope: str
     acr: str = ""
+    auth_time: int = 0
     sid: str | None = None
     sv: int = 0
     uv: int = 0
+    fv: int | None = None
     cv: int = 0
     ov: int = 0
     act: _Actor | None = None
@@ -101,6 +103,7 @@ class _Claims(BaseModel):
         client = (f"client:{self.client_id}", self.cv)
         user = self.act.sub if self.act is not None else self.sub
         users = ((f"user:{user}", self.uv),) if self.kind in ("person", "officer") else ()
+        factors = ((f"factors:{user}", self.fv),) if self.fv is not None else ()
         sessions = ((f"session:{self.sid}", self.sv),) if self.sid is not None else ()
         mandates = self.mandate.versions.items() if self.mandate is not None else ()
         consents = ((f"consent:{self.consent.id}", self.consent.version),) if self.consent is not None else ()
@@ -109,6 +112,7 @@ class _Claims(BaseModel):
             client,
             *orgs,
             *users,
+            *factors,
             *sessions,
             *consents,
             *((f"mandate:{id_}", version) for id_, version in mandates),
@@ -131,6 +135,7 @@ class _Claims(BaseModel):
             self.acr,
             self.act.sub if self.act is not None else None,
             mandate,
+            self.auth_time,
         )
 
 
@@ -180,6 +185,10 @@ class Verifier:
             self._cache.pop(digest, None)
             raise Unauthenticated("The access token was revoked", code="token_revoked")
         return known.caller
+
+    def is_of_late(self, caller: Caller, max_age: int) -> bool:
+        """Whether the caller signed in at most so many seconds ago."""
+        return self._clock.now().timestamp() <= caller.auth_time + max_age + LEEWAY.total_seconds()
 
     def _key(self, kid: str) -> KeyPublished | None:
         """The key of that name, as long as it proves anything."""
@@ -240,7 +249,9 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Requires(Guard):
-    """The dependency of a protected route: a valid token (else 401), and an act that the caller may do (else 403)."""
+    """The dependency of a protected route: a valid token (else 401), and an act that the caller may do (else 403);
+    where `acr` is given a sign-in that is as sure as that, of at most `max_age` seconds ago (else 401, with what is
+    missing: RFC 9470)."""
 
     act: Act
     within: float | None = None
@@ -248,6 +259,8 @@ class Requires(Guard):
     scope: str = SERVICES
     powers: frozenset[Power] = frozenset()
     """With which of these one may be acting for somebody else; none: only for oneself."""
+    acr: Assurance | None = None
+    max_age: int | None = None
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -266,6 +279,9 @@ class Requires(Guard):
             raise Forbidden("The mandate does not cover this", code="mandate_does_not_cover")
         if not self.act(caller):
             raise Forbidden(f"This is for {self.act.rule.whom.en}: GET /me/rights says more")
+        is_of_late = self.max_age is None or verifier.is_of_late(caller, self.max_age)
+        if self.acr is not None and not (caller.is_known_by(self.acr) and is_of_late):
+            raise InsufficientAuthentication(self.acr, self.max_age)
         return caller
 
 
@@ -280,11 +296,17 @@ class Public(Guard):
 
 
 def requires(
-    act: Act, *powers: Power, within: float | None = None, scope: str = SERVICES
+    act: Act,
+    *powers: Power,
+    within: float | None = None,
+    scope: str = SERVICES,
+    acr: Assurance | None = None,
+    max_age: int | None = None,
 ) -> Callable[..., Awaitable[Caller]]:
     """For `caller: Annotated[Caller, Depends(requires(policy.may_read, "see"))]`: `powers` are those by which a mandate
-    opens the route. `within`: see `Requires`; what only few may do is `PRIVILEGED_SECONDS`."""
-    return Requires(act, within, scope, frozenset(powers))
+    opens the route. `within`: see `Requires`; what only few may do is `PRIVILEGED_SECONDS`. `acr="aal2"` is for what a
+    stolen password must not be enough for."""
+    return Requires(act, within, scope, frozenset(powers), acr, max_age)
 
 
 def public(why: str) -> Callable[..., Awaitable[None]]:

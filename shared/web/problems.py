@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from shared import telemetry
-from shared.errors import DomainError, Fault
+from shared.errors import DomainError, Fault, InsufficientAuthentication
 from shared.ids import new_id
 from shared.store import Contention, Unavailable
 
@@ -99,12 +99,19 @@ async def domain(_request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this class only
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
-        # RFC 6750 section 3.1: no error code where no token came at all.
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if error.code.startswith("token_") else "Bearer"
+        headers["WWW-Authenticate"] = _challenge(error)
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     faults = [_in_body(fault) for fault in error.faults]
     return problem(error.status, error.code, error.detail, faults=faults, headers=headers)
+
+
+def _challenge(error: DomainError) -> str:
+    """What would be accepted (RFC 6750 section 3.1: no error code where no token came at all; RFC 9470 section 3)."""
+    if isinstance(error, InsufficientAuthentication):
+        age = f', max_age="{error.max_age}"' if error.max_age is not None else ""
+        return f'Bearer error="{error.code}", error_description="{error.detail}", acr_values="{error.acr}"{age}'
+    return 'Bearer error="invalid_token"' if error.code.startswith("token_") else "Bearer"
 
 
 async def _validation(_request: Request, error: Exception) -> Response:

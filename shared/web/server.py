@@ -32,6 +32,7 @@ def serve(settings_class: type[Settings], build_app: Callable[[Settings], FastAP
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whom a forwarded address may be believed is for the service to say
         timeout_graceful_shutdown=GRACE_S,
     )
     return 0

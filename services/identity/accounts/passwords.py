@@ -50,6 +50,10 @@ class Passwords:
             self._shown.popitem(last=False)
         return True
 
+    def is_dated(self, kept: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(kept)
+
     async def kept_or_new(self, kept: str | None, password: str) -> str:
         """The hash that is kept where it fits, else a new one: the same password again changes nothing."""
         return kept if kept is not None and await self.fits(kept, password) else await self.hash(password)

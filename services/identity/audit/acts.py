@@ -14,7 +14,7 @@ from shared.contracts.identity import ActNoted
 
 IDENTITY = of_service("identity")
 """Identity itself, by its clock or its settings."""
-SEVERAL = "several"
+SEVERAL, PASSKEY = "several", "passkey"
 REFUSALS = Limit(free=10, seconds=60, places=50)
 PROGRAMS = Limit(free=1, seconds=3600, places=10_000)
 
@@ -33,13 +33,24 @@ def sign_in_refused(by: Actor, whom: str, ground: str) -> ActNoted:
     return _refused(act="sign-in-refused", by=by, on=whom, ground=ground)
 
 
+def second_factor_refused(by: Actor, person: str, ground: str) -> ActNoted:
+    """Who had shown a person's password, or has their session, did not show a second factor."""
+    return _refused(act="second-factor-refused", by=by, on=person, ground=ground)
+
+
+def stepped_up(by: Actor, session: str) -> ActNoted:
+    """In a session the person proved again who they are; its browser has another secret."""
+    return ActNoted(act="stepped-up", by=by, on=session)
+
+
 def signed_out(by: Actor, session: str) -> ActNoted:
     """A person left, in the browser."""
     return ActNoted(act="signed-out", by=by, on=session)
 
 
 def session_ended(by: Actor, session: str, ground: str) -> ActNoted:
-    """A session is over: `by-hand`, `signed-in-again`, `account-changed`, `everywhere`, `over`."""
+    """A session is over: `by-hand`, `signed-in-again`, `account-changed`, `everywhere`, `over`,
+    `factor-removed`."""
     return ActNoted(act="session-ended", by=by, on=session, ground=ground)
 
 
@@ -106,6 +117,29 @@ def company_claimed(by: Actor, claim: str) -> ActNoted:
 def company_kept(by: Actor, company: str) -> ActNoted:
     """A company is known, or its name or representative is another one."""
     return ActNoted(act="company-kept", by=by, on=company)
+
+
+# -- factors ---------------------------------------------------------------------------------------------------
+
+
+def factor_added(by: Actor, person: str, ground: str) -> ActNoted:
+    """A person has an `app` or a `passkey` to prove with; an app that was there before is taken away."""
+    return ActNoted(act="factor-added", by=by, on=person, ground=ground)
+
+
+def factor_removed(by: Actor, person: str, ground: str) -> ActNoted:
+    """The `app` or a `passkey` is taken away, or `all`, by an operator or because the person is forgotten."""
+    return ActNoted(act="factor-removed", by=by, on=person, ground=ground)
+
+
+def recovery_codes_made(by: Actor, person: str) -> ActNoted:
+    """A person has other recovery codes."""
+    return ActNoted(act="recovery-codes-made", by=by, on=person)
+
+
+def recovery_code_used(by: Actor, person: str) -> ActNoted:
+    """A recovery code stood in for a second factor, and is gone."""
+    return ActNoted(act="recovery-code-used", by=by, on=person)
 
 
 # -- posts, mandates, consents ---------------------------------------------------------------------------------

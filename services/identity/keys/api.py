@@ -96,7 +96,7 @@ async def metadata(desk: TheDesk) -> dict[str, Any]:
         **_proofs("token_endpoint"),
         **_proofs("revocation_endpoint"),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "acr_values_supported": ["aal1"],
+        "acr_values_supported": ["aal1", "aal2"],
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

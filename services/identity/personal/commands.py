@@ -9,9 +9,18 @@ from services.identity.audit import acts
 from services.identity.consents import commands as consents
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
+from services.identity.factors import commands as factors
 from services.identity.mandates import commands as mandates
 from services.identity.personal import store
-from services.identity.personal.domain import KERNEL, WITHHELD, Entry, Everything, SessionKept
+from services.identity.personal.domain import (
+    FACTORS_WITHHELD,
+    KERNEL,
+    WITHHELD,
+    Entry,
+    Everything,
+    FactorsKept,
+    SessionKept,
+)
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.store import all_of
 from shared.audit.noting import noting
@@ -39,7 +48,7 @@ async def find_people(desk: Desk, by: Actor, asked: dict[store.Kind, str | None]
 
 async def everything(desk: Desk, person_id: str) -> Everything:
     """All that is kept about a person. Raises `NotFound`."""
-    person = await desk.people.get(person_id)
+    person, proven_by = await desk.people.get(person_id), await factors.of(desk, person_id)
     return Everything(
         person=person.id,
         told_at=desk.clock.now(),
@@ -48,8 +57,13 @@ async def everything(desk: Desk, person_id: str) -> Everything:
             SessionKept(id=one.id, browser=one.browser, begun_at=one.begun_at, until=one.until, ended_at=one.ended_at)
             for one in await all_of(desk.sessions, person.id)
         ],
+        factors=FactorsKept(
+            app_since=proven_by.app.added_at if proven_by.app else None,
+            passkeys=proven_by.passkeys,
+            recovery_codes=len(proven_by.recovery),
+        ),
         history=[_entry(entry) for entry in await desk.people.journal(person.id)],
-        withheld=sorted(WITHHELD),
+        withheld=sorted(WITHHELD | FACTORS_WITHHELD),
     )
 
 
@@ -84,10 +98,11 @@ async def tend(desk: Desk, id_: str) -> bool:
 
 
 async def _follow(desk: Desk, by: Actor, person: Person) -> None:
-    """Sessions, mandates and consents end, and the data key is destroyed: with it the journal's entries about the
-    person are unreadable, and every copy of the documents that was ever made."""
+    """Sessions, mandates, consents and factors end, and the data key is destroyed: with it the journal's entries about
+    the person are unreadable, and every copy of the documents that was ever made."""
     await sessions.end_open(desk, by, person.id, "everywhere")
     await mandates.end_all(desk, by, person.id)
     await consents.withdraw_all(desk, by, person.id)
+    await factors.clear(desk, by, person.id)
     await data_keys.destroy(desk, person.id)
     await desk.people.wake(person.id, person.wake_at or desk.clock.now())

@@ -4,8 +4,12 @@ from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
+from services.identity.factors.domain import Passkey
+
 WITHHELD = frozenset({"password_hash"})
 """Kept and not told: who reads it could try passwords on it."""
+FACTORS_WITHHELD = frozenset({"app_secret", "recovery_digests"})
+"""Of the factors likewise: who reads them could sign in by them, or try codes on them."""
 KERNEL = frozenset({"id", "v", "seq", "wake_at"})
 """Of every document, and about nobody."""
 
@@ -18,6 +22,14 @@ class SessionKept(BaseModel):
     begun_at: datetime
     until: datetime
     ended_at: datetime | None
+
+
+class FactorsKept(BaseModel):
+    """What the person proves with beside the password. A passkey's key is its public half."""
+
+    app_since: datetime | None
+    passkeys: list[Passkey]
+    recovery_codes: int
 
 
 class Entry(BaseModel):
@@ -37,5 +49,6 @@ class Everything(BaseModel):
     told_at: datetime
     account: dict[str, JsonValue]
     sessions: list[SessionKept]
+    factors: FactorsKept
     history: list[Entry]
     withheld: list[str]

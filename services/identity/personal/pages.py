@@ -4,38 +4,40 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.identity.personal import commands
 from services.identity.personal.texts import label, words
-from services.identity.visit import TheVisit
-from services.identity.web import TheDesk
+from services.identity.web import TheDesk, TheOwner
 from shared.clock import CITY_TIME
 from shared.web import pages
+from shared.web.authentication import public
 
 templates = pages.templates(Path(__file__).parent / "templates")
-router = APIRouter(tags=["personal data"])
+router = APIRouter(
+    tags=["personal data"], dependencies=[Depends(public("a person's own pages, by the browser's session"))]
+)
 
 
 @router.get("/me/data.html", summary="All that is kept about oneself, to read", response_class=Response)
 async def my_data_page(
-    request: Request, visit: TheVisit, desk: TheDesk, language: Annotated[Literal["zh", "en"] | None, Query()] = None
+    request: Request, owner: TheOwner, desk: TheDesk, language: Annotated[Literal["zh", "en"] | None, Query()] = None
 ) -> Response:
-    everything, spoken = await commands.everything(desk, visit.person.id), language or visit.person.language
+    everything, spoken = await commands.everything(desk, owner.person.id), language or owner.person.language
     shown = {
         "t": words(spoken),
         "label": partial(label, language=spoken),
         "at": lambda moment: f"{moment.astimezone(CITY_TIME):%Y-%m-%d %H:%M}",
         "data": everything,
-        "here": visit.session.id,
+        "here": owner.session.id,
         "other_url": f"/me/data.html?language={'en' if spoken == 'zh' else 'zh'}",
     }
     return templates.TemplateResponse(request, "data.html", shown)
 
 
 @router.get("/me/data.json", summary="The same as a file", response_class=Response)
-async def my_data_file(visit: TheVisit, desk: TheDesk) -> Response:
-    everything = await commands.everything(desk, visit.person.id)
+async def my_data_file(owner: TheOwner, desk: TheDesk) -> Response:
+    everything = await commands.everything(desk, owner.person.id)
     name = {"Content-Disposition": 'attachment; filename="tongban-data.json"'}
     return Response(everything.model_dump_json(indent=2), media_type="application/json", headers=name)

@@ -1,6 +1,5 @@
 """Registering people: online by proofs, at a window by an officer."""
 
-import ipaddress
 import secrets
 from datetime import timedelta
 from typing import ClassVar
@@ -10,6 +9,8 @@ from pydantic import ValidationError
 
 from services.identity.accounts import store as accounts
 from services.identity.accounts.domain import Person, PersonWish
+from services.identity.attempts.commands import attempt
+from services.identity.attempts.domain import PASSWORDS, TooManyAttempts, WrongProof
 from services.identity.audit import acts
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
@@ -81,7 +82,7 @@ async def register(
     if faults := wish.all_faults(desk.verifiers, city_date(now)):
         raise Invalid("The registration cannot be taken", faults=tuple(faults))
     number = desk.lookup.digest("id-number", wish.number)
-    await _not_too_often(desk, address=_network(address), number=wish.number, mail=(wish.mail or "").lower())
+    await _not_too_often(desk, address=address, number=wish.number, mail=(wish.mail or "").lower())
     registration = Registration(
         id=id_,
         person=person_id(id_),
@@ -118,15 +119,6 @@ async def _wanted(desk: Desk, person: PersonWish) -> Wanted:
     assert person.password is not None  # noqa: S101 - whoever registers chooses one
     hashed = await desk.passwords.hash(person.password.get_secret_value())
     return Wanted(password_hash=hashed, **person.model_dump(include=KEPT_OF_WISH))
-
-
-def _network(address: str) -> str:
-    """An address as far as it says who it is: of IPv6 the half that its holder does not choose."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if found.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 async def _not_too_often(desk: Desk, **values: str) -> None:
@@ -276,14 +268,15 @@ async def _shown_account(desk: Desk, caller: Caller, number: str, wish: PersonWi
         return None
     if named.number not in (None, number):
         raise Conflict("The account is of somebody with another ID number", code="account_is_anothers")
-    now = desk.clock.now()
-    if desk.throttle.wait(wish.login, now):
-        raise TooOften
-    desk.throttle.tried(wish.login, now)
     assert wish.password is not None  # noqa: S101 - see `AccountWish`
-    if not await desk.passwords.fits(named.password_hash, wish.password.get_secret_value()):
-        raise Conflict("Somebody has this login name, and another password", code="login_taken")
-    desk.throttle.succeeded(wish.login)
+    try:
+        async with attempt(desk, (PASSWORDS, wish.login.strip().lower())):
+            if not await desk.passwords.fits(named.password_hash, wish.password.get_secret_value()):
+                raise WrongProof("This is not the account's password")
+    except TooManyAttempts:
+        raise TooOften from None
+    except WrongProof:
+        raise Conflict("Somebody has this login name, and another password", code="login_taken") from None
     return named
 
 

@@ -1,6 +1,7 @@
 """Beginning sessions, finding and ending them."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -8,8 +9,9 @@ import structlog
 from services.identity.accounts.domain import Person, client_id
 from services.identity.audit import acts
 from services.identity.desk import Desk
+from services.identity.factors.domain import factors_id
 from services.identity.sessions import store
-from services.identity.sessions.domain import LIFE, TRIES, Session
+from services.identity.sessions.domain import LIFE, TRIES, Session, Shown, digest
 from shared.audit.noting import noting
 from shared.contracts.acts import Actor
 from shared.contracts.identity import ActNoted
@@ -21,29 +23,45 @@ FAREWELL_LIFE = timedelta(minutes=2)
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What it calls itself, what it keeps of a session (`<id>.<secret>`, or nothing), and where it asks from."""
+
+    name: str = ""
+    kept: str = ""
+    address: str = ""
+
+
 async def begin(
-    desk: Desk, by: Actor, person: Person, browser: str, application: str | None = None
+    desk: Desk, by: Actor, person: Person, browser: str, application: str | None = None, shown: Shown | None = None
 ) -> tuple[Session, str]:
-    """A new session, and the secret that its browser keeps."""
-    secret, now = secrets.token_urlsafe(32), desk.clock.now()
+    """A new session, and what its browser keeps."""
+    secret, now, shown = secrets.token_urlsafe(32), desk.clock.now(), shown or Shown()
     session = Session(
-        id=session_id(secret),
+        id=derived_id("session", secret),
         person=person.id,
         user_version=person.token_version,
         browser=browser[:LONGEST_BROWSER],
         begun_at=now,
+        digest=digest(secret),
+        acr=shown.acr,
+        amr=list(shown.amr),
+        factors_version=shown.factors_version,
         applications=[application] if application else [],
         wake_at=now + LIFE,
     )
     who = {"kind": person.kind(desk.clock.now()), "account": person.id, "client": application, "session": session.id}
     session.record(acts.signed_in(by.model_copy(update=who), session.id), now)
     await desk.sessions.add(session)
-    return session, secret
+    return session, f"{session.id}.{secret}"
 
 
-def session_id(secret: str) -> str:
-    """The id of the session of a browser's secret."""
-    return derived_id("session", secret)
+async def prove(desk: Desk, by: Actor, id_: str, shown: Shown) -> tuple[Session, str]:
+    """The person of a session proved again who they are; the session, and what its browser keeps from now on."""
+    secret, now = secrets.token_urlsafe(32), desk.clock.now()
+    act = acts.stepped_up(by, id_)
+    session = await desk.sessions.change(id_, noting(lambda session: session.prove(shown, secret, now), act, now))
+    return session, f"{id_}.{secret}"
 
 
 async def live(desk: Desk, id_: str) -> tuple[Session, Person] | None:
@@ -51,15 +69,25 @@ async def live(desk: Desk, id_: str) -> tuple[Session, Person] | None:
     if (session := await desk.sessions.find(id_)) is None:
         return None
     person = await desk.people.find(session.person)
-    if person is None or not session.is_live(person.token_version, desk.clock.now()):
+    if person is None:
         return None
-    return session, person
+    factors_version = await _factors_version(desk, person.id) if session.factors_version is not None else 0
+    return (session, person) if session.is_live(person.token_version, factors_version, desk.clock.now()) else None
+
+
+async def of_browser(desk: Desk, kept: str) -> tuple[Session, Person] | None:
+    """The session that a browser is signed in with now, and whose it is."""
+    id_, _, secret = kept.partition(".")
+    found = await live(desk, id_) if secret else None
+    return found if found is not None and found[0].is_of(secret) else None
 
 
 async def mine(desk: Desk, person_id: str) -> list[Session]:
     """Where a person is signed in, the newest first."""
     person, now = await desk.people.get(person_id), desk.clock.now()
-    return [one for one in await store.open_of(desk.sessions, person_id) if one.is_live(person.token_version, now)]
+    version = await _factors_version(desk, person_id)
+    found = await store.open_of(desk.sessions, person_id)
+    return [one for one in found if one.is_live(person.token_version, version, now)]
 
 
 async def end(desk: Desk, by: Actor, id_: str) -> None:
@@ -70,9 +98,9 @@ async def end(desk: Desk, by: Actor, id_: str) -> None:
     await _end(desk, acts.session_ended(by, id_, "by-hand"))
 
 
-async def leave(desk: Desk, by: Actor, secret: str, ground: str = "") -> None:
+async def leave(desk: Desk, by: Actor, kept: str, ground: str = "") -> None:
     """End the session of a browser, if it has one; `ground` where the person does not just sign out."""
-    if secret and (found := await live(desk, session_id(secret))) is not None:
+    if (found := await of_browser(desk, kept)) is not None:
         session, person = found
         by = by.model_copy(update={"kind": person.kind(desk.clock.now()), "account": person.id, "session": session.id})
         await _end(desk, acts.session_ended(by, session.id, ground) if ground else acts.signed_out(by, session.id))
@@ -98,6 +126,16 @@ async def end_open(desk: Desk, by: Actor, person: str, ground: str) -> None:
     while sessions := await store.open_of(desk.sessions, person):
         for session in sessions:
             await _end(desk, acts.session_ended(by, session.id, ground))
+
+
+async def end_less_sure(desk: Desk, by: Actor, person: str, factors_version: int, here: str | None) -> None:
+    """A person took a factor away, in the session `here`, which goes on. Those that were begun with two factors before
+    are over; their applications are told."""
+    if here is not None:
+        await desk.sessions.change(here, lambda session: session.keep(factors_version))
+    while sessions := await store.open_before(desk.sessions, person, factors_version):
+        for session in sessions:
+            await _end(desk, acts.session_ended(by, session.id, "factor-removed"))
 
 
 async def tend(desk: Desk, id_: str) -> bool:
@@ -145,3 +183,8 @@ def farewell(desk: Desk, session: Session, application: str) -> str:
         "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
     }
     return desk.keyring.sign(claims, "logout+jwt")
+
+
+async def _factors_version(desk: Desk, person: str) -> int:
+    factors = await desk.factors.find(factors_id(person))
+    return factors.token_version if factors is not None else 0

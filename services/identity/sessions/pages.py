@@ -1,5 +1,7 @@
-"""Signing out: asked by an application (OpenID Connect RP-Initiated Logout) or by the person."""
+"""Signing out: asked by an application (OpenID Connect RP-Initiated Logout) or by the person; and where one is signed
+in."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,15 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.identity.accounts.domain import client_id
-from services.identity.browser import answering, is_secure, leading_to, page_templates, session_cookie
+from services.identity.browser import (
+    answering,
+    browser_name,
+    is_secure,
+    language_of,
+    leading_to,
+    page_templates,
+    session_cookie,
+)
 from services.identity.desk import Desk
 from services.identity.oauth import InvalidClient, OAuthError
 from services.identity.sealing import seal, unseal
@@ -17,12 +27,23 @@ from services.identity.sessions import commands
 from services.identity.sessions.texts import WORDS
 from services.identity.texts import Language, preferred, words
 from services.identity.tokens.issuing import ID_TOKEN_TYPE
-from services.identity.web import TheDesk, Visitor
+from services.identity.web import PersonalPages, TheDesk, TheOwner, Visitor
+from shared.clock import CITY_TIME
 from shared.contracts.acts import Actor
+from shared.errors import NotFound
 from shared.web.authentication import public
 
 templates = page_templates(Path(__file__).parent / "templates")
+pages = PersonalPages(Path(__file__).parent / "templates", WORDS)
 router = APIRouter(tags=["sessions"], dependencies=[Depends(public("people leave here"))])
+
+
+class Ending(BaseModel):
+    """Sign out there; without a session everywhere."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    session: str = ""
 
 
 class Leaving(BaseModel):
@@ -57,14 +78,47 @@ async def confirmed(
     secret = request.cookies.get(session_cookie(desk), "")
     leaving = unseal(desk, Leaving, sealed, secret) if secret else None
     if leaving is None:  # nothing was signed out by anybody's form: the person is asked again
-        return await _ask(request, desk, _language(request, ""), Leaving(), secret)
+        return await _ask(request, desk, _language(request, desk, ""), Leaving(), secret)
     await commands.leave(desk, by, secret)
-    return _left(request, desk, _language(request, ""), leaving)
+    return _left(request, desk, _language(request, desk, ""), leaving)
+
+
+@router.get("/account/sessions", summary="Where one is signed in", response_class=Response)
+async def my_sessions(request: Request, desk: TheDesk, owner: TheOwner) -> Response:
+    t = pages.words(owner)
+    shown = [
+        {
+            "name": browser_name(one.browser) or t["some_browser"],
+            "begun": f"{one.begun_at.astimezone(CITY_TIME):%Y-%m-%d %H:%M}",
+            "how": t[one.acr],
+            "is_here": one.id == owner.session.id,
+            "request_token": seal(desk, Ending(session=one.id), owner.kept),
+        }
+        for one in await commands.mine(desk, owner.person.id)
+    ]
+    everywhere = seal(desk, Ending(), owner.kept)
+    return pages.show(request, owner, "sessions.html", {"sessions": shown, "everywhere": everywhere})
+
+
+@router.post("/account/sessions/end", summary="Sign out there, or everywhere", response_class=Response)
+async def end_sessions(
+    request: Request, desk: TheDesk, owner: TheOwner, sealed: Annotated[str, Form(alias="request")] = ""
+) -> Response:
+    """Nothing ends by anybody else's form: the person sees the list again."""
+    ending = unseal(desk, Ending, sealed, owner.kept)
+    if ending is not None and not ending.session:
+        await commands.end_all(desk, owner.by, owner.person.id)
+    elif ending is not None:
+        with suppress(NotFound):  # it has gone meanwhile
+            await commands.end(desk, owner.by, ending.session)
+    if ending is not None and ending.session in ("", owner.session.id):
+        return _left(request, desk, owner.language, Leaving())
+    return RedirectResponse("/account/sessions", 303)
 
 
 async def _asked(request: Request, desk: Desk, by: Actor, sent: list[tuple[str, str]]) -> Response:
     asked = dict(sent)
-    language = _language(request, asked.get("ui_locales", ""))
+    language = _language(request, desk, asked.get("ui_locales", ""))
     secret = request.cookies.get(session_cookie(desk), "")
     try:
         if len(asked) < len(sent):
@@ -73,8 +127,7 @@ async def _asked(request: Request, desk: Desk, by: Actor, sent: list[tuple[str, 
     except OAuthError:
         shown = {"t": (t := words(language, WORDS)), "why": t["unknown_client"]}
         return templates.TemplateResponse(request, "refused.html", shown, status_code=400)
-    live = await commands.live(desk, commands.session_id(secret)) if secret else None
-    if live is None:
+    if (live := await commands.of_browser(desk, secret)) is None:
         return _left(request, desk, language, leaving)
     if hinted == live[0].id:  # the application shows that it is one of this very session
         await commands.leave(desk, by, secret)
@@ -105,8 +158,8 @@ def _hint(desk: Desk, token: str) -> dict[str, str]:
         raise OAuthError("id_token_hint is no ID token of ours") from None
 
 
-def _language(request: Request, wanted: str) -> Language:
-    return preferred(wanted, request.headers.get("accept-language", ""))
+def _language(request: Request, desk: Desk, wanted: str) -> Language:
+    return preferred(wanted, request.headers.get("accept-language", "")) if wanted else language_of(request, desk)
 
 
 async def _ask(request: Request, desk: Desk, language: Language, leaving: Leaving, secret: str) -> Response:

@@ -16,6 +16,12 @@ async def open_of(sessions: Repository[Session], person: str) -> list[Session]:
     return [await sessions.opened(document) for document in found]
 
 
+async def open_before(sessions: Repository[Session], person: str, factors_version: int) -> list[Session]:
+    """Those of them that stand on an earlier version of the person's factors."""
+    filter_ = {"person": person, "ended_at": None, "factors_version": {"$lt": factors_version}}
+    return [await sessions.opened(document) for document in await sessions.collection.find(filter_, limit=MOST)]
+
+
 async def all_of(sessions: Repository[Session], person: str) -> list[Session]:
     """A person's sessions as long as they are kept, the newest first."""
     found = await sessions.collection.find({"person": person}, sort=[("begun_at", -1)], limit=ALL)

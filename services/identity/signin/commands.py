@@ -1,24 +1,37 @@
 """Signing people in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 
 from services.identity.accounts import store
-from services.identity.accounts.domain import Client, client_id
+from services.identity.accounts.domain import Client, Person, client_id
+from services.identity.attempts.commands import attempt
+from services.identity.attempts.domain import ADDRESSES, CODES, PASSWORDS, TooManyAttempts
 from services.identity.audit import acts
 from services.identity.desk import Desk
-from services.identity.oauth import InvalidClient, LoginRequired, OAuthError, asked_scope
+from services.identity.factors import commands as factors
+from services.identity.factors.domain import FormUsed, WrongFactor
+from services.identity.oauth import InvalidClient, LoginRequired, OAuthError, UnmetAuthentication, asked_scope
 from services.identity.sessions import commands as sessions
-from services.identity.sessions.domain import Session
-from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
+from services.identity.sessions.commands import Browser
+from services.identity.sessions.domain import Session, Shown
+from services.identity.signin.domain import (
+    AuthorizationRequest,
+    Door,
+    Halfway,
+    Stale,
+    Wish,
+    WrongCredentials,
+)
 from services.identity.tokens.capacity import capacity
 from services.identity.tokens.commands import Asked, give_code
 from services.identity.tokens.domain import CHALLENGE_PATTERN
 from shared.contracts.acts import Actor
+from shared.contracts.identity import ActNoted
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 UNSUPPORTED = {"request": "request_not_supported", "request_uri": "request_uri_not_supported"}
@@ -29,11 +42,20 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Browser:
-    """What it calls itself, and the secret of the session it has, if any."""
+class Arrived:
+    """Somebody is signed in; what the browser keeps of it from now on."""
 
-    name: str
-    secret: str
+    session: Session
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The second factor that was shown: one of these."""
+
+    code: str = ""
+    recovery: str = ""
+    passkey: str = ""
 
 
 async def returning_client(desk: Desk, asked: Mapping[str, str]) -> Client:
@@ -72,6 +94,7 @@ def checked(client: Client, asked: Mapping[str, str], language: Literal["zh", "e
         language=language,
         prompt=prompt,
         max_age=max_age,
+        acr_values=asked.get("acr_values", "")[:LONGEST],
     )
 
 
@@ -85,59 +108,158 @@ def _prompt(asked: Mapping[str, str]) -> tuple[str, int | None]:
     return prompt, int(max_age) if max_age else None
 
 
-async def sign_in(
-    desk: Desk, by: Actor, request: AuthorizationRequest, login: str, password: str, browser: Browser
-) -> tuple[str, str]:
-    """A code for the application, and the secret of a new session for the browser; the one it had is over.
+async def sign_in(desk: Desk, by: Actor, wish: Wish, login: str, password: str, browser: Browser) -> Arrived | Halfway:
+    """A new session for the browser, and the one it had is over; or, where the person has a second factor, halfway
+    there. Raises `WrongCredentials` or `TooManyAttempts`, alike for names nobody has."""
+    login = login.strip().lower()
+    try:
+        async with attempt(desk, (PASSWORDS, login), (ADDRESSES, browser.address)):
+            person = await _of_password(desk, login, password)
+    except (WrongCredentials, TooManyAttempts) as error:
+        known = error.account if isinstance(error, WrongCredentials) else None
+        nobody = f"login-{desk.audit.places.digest('login', login)}"
+        await _refused(desk, acts.sign_in_refused, by, wish, known or nobody, error.code)
+        raise
+    if desk.passwords.is_dated(person.password_hash):
+        before, after = person.password_hash, await desk.passwords.hash(password)
+        await desk.people.change(person.id, lambda known: known.rehash(before, after))
+    shown = Shown()
+    if (await factors.of(desk, person.id)).are_there:
+        return _halfway(desk, wish, person, shown)
+    return await _arrive(desk, by, wish, person, shown, browser)
 
-    Raises `WrongCredentials` or `TooManyAttempts`, alike for names nobody has.
+
+async def enter_by_passkey(desk: Desk, by: Actor, door: Door, text: str, browser: Browser) -> Arrived:
+    """The same with a passkey alone, which is two factors: to have the device, and to open it. Raises `WrongFactor` or
+    `TooManyAttempts`."""
+    try:
+        async with attempt(desk, (ADDRESSES, browser.address)):
+            id_, shown = await factors.prove_by_passkey(desk, door.challenge, text)
+            if (person := await desk.people.find(id_)) is None or person.forgotten_at is not None:
+                raise WrongFactor
+    except (WrongFactor, TooManyAttempts) as error:  # whose it is, nobody has proved
+        await _refused(desk, acts.sign_in_refused, by, door.wish, acts.PASSKEY, error.code)
+        raise
+    return await _arrive(desk, by, door.wish, person, shown, browser)
+
+
+async def finish(desk: Desk, by: Actor, half: Halfway, proof: Proof, browser: Browser) -> Arrived:
+    """The second factor. Raises `WrongFactor`, `TooManyAttempts`, and `Stale` where what was shown before counts no
+    more, or the page was used."""
+    person = await _waiting(desk, half, browser)
+    try:
+        async with attempt(desk, (CODES, person.id), (ADDRESSES, browser.address)):
+            shown = await _second(desk, by, half, proof)
+    except (WrongFactor, TooManyAttempts) as error:
+        await _refused(desk, acts.second_factor_refused, by, half.wish, person.id, error.code)
+        raise
+    return await _arrive(desk, by, half.wish, person, factors.beside(half.amr, shown), browser, half.session)
+
+
+async def go_on(desk: Desk, wish: Wish, browser: Browser) -> Arrived | Halfway | None:
+    """Where the browser is signed in already: there, or halfway there. `None`: the person is to be asked for all.
+
+    Raises `LoginRequired` and `UnmetAuthentication` where something is missing, and nobody may be asked.
     """
-    login, now = login.strip().lower(), desk.clock.now()
-    nobody = f"login-{desk.audit.places.digest('login', login)}"
-    if wait := desk.throttle.wait(login, now):
-        await _refused(desk, by, request.client, nobody, TooManyAttempts.code)
-        raise TooManyAttempts(wait)
-    desk.throttle.tried(login, now)
-    person = await store.by_login(desk.people, desk.opened.hash("login", login))
-    fits = await desk.passwords.fits(person.password_hash if person else None, password)
-    if person is None or not fits:
-        log.info("signin.refused", client=request.client)
-        await _refused(desk, by, request.client, person.id if person else nobody, WrongCredentials.code)
-        raise WrongCredentials
-    desk.throttle.succeeded(login)
-    await sessions.leave(desk, by, browser.secret, "signed-in-again")
-    session, secret = await sessions.begin(desk, by, person, browser.name, request.client)
-    log.info("signin.succeeded", client=request.client, account=person.id)
-    return await _answer(desk, request, session), secret
-
-
-async def _refused(desk: Desk, by: Actor, client: str, whom: str, ground: str) -> None:
-    act = acts.sign_in_refused(by.model_copy(update={"client": client}), whom, ground)
-    await desk.audit.sheets.note_some(act, acts.REFUSALS, acts.sign_in_refused(by, acts.SEVERAL, ground))
-
-
-async def go_on(desk: Desk, request: AuthorizationRequest, secret: str) -> str | None:
-    """A code for the application where the browser is signed in already and that is enough; else `None`.
-
-    Raises `LoginRequired` where it is not, and nobody may be asked. An address that any program on the machine can
-    take (loopback, an app's own scheme) proves nothing about who asks: there the person is asked, always (RFC 8252
-    section 8.6).
-    """
-    found = await sessions.live(desk, sessions.session_id(secret)) if secret else None
-    is_known = request.redirect_uri.startswith("https:")
-    if found is not None and is_known and request.is_enough(found[0].begun_at, desk.clock.now()):
-        session = await desk.sessions.change(found[0].id, lambda session: session.serve(request.client))
-        return await _answer(desk, request, session)
-    if not request.may_ask:
-        raise LoginRequired
+    found, now = await sessions.of_browser(desk, browser.kept), desk.clock.now()
+    lack = wish.lacks(found[0], now) if found is not None else "everything"
+    if found is not None and lack is None and wish.is_known:
+        return Arrived(found[0], browser.kept)
+    if not wish.may_ask:
+        raise UnmetAuthentication if found is not None and wish.lacks_only_a_factor(found[0], now) else LoginRequired
+    if found is None or lack != "factor":
+        return None
+    session, person = found
+    if (await factors.of(desk, person.id)).are_there:
+        return _halfway(desk, wish, person, Shown(tuple(session.amr)), session.id)
+    if wish.is_known and wish.lacks_only_a_factor(session, now):
+        return Arrived(session, browser.kept)
     return None
 
 
-async def _answer(desk: Desk, request: AuthorizationRequest, session: Session) -> str:
-    """A code for the application. Raises `AccessDenied` where the person may not act as it was asked."""
-    person = await desk.people.get(session.person)
-    await capacity(desk, person, request.acting_as)
-    asked = Asked(
-        request.client, request.redirect_uri, request.challenge, request.scope, request.nonce, request.acting_as
-    )
+async def answer(desk: Desk, wish: AuthorizationRequest, session: Session) -> str:
+    """A code for the application, which hears from now on when the session is over. Raises `AccessDenied` where the
+    person may not act as it was asked."""
+    if wish.client not in session.applications:
+        session = await desk.sessions.change(session.id, lambda session: session.serve(wish.client))
+    await capacity(desk, await desk.people.get(session.person), wish.acting_as)
+    asked = Asked(wish.client, wish.redirect_uri, wish.challenge, wish.scope, wish.nonce, wish.acting_as)
     return await give_code(desk, asked, session)
+
+
+async def _of_password(desk: Desk, login: str, password: str) -> Person:
+    person = await store.by_login(desk.people, desk.opened.hash("login", login))
+    fits = await desk.passwords.fits(person.password_hash if person else None, password)
+    if person is None or not fits:
+        log.info("signin.refused", what="password")
+        raise WrongCredentials(person.id if person else None)
+    return person
+
+
+async def _refused(
+    desk: Desk, act: Callable[[Actor, str, str], ActNoted], by: Actor, wish: Wish, whom: str, ground: str
+) -> None:
+    told = act(by.model_copy(update={"client": _application(wish)}), whom, ground)
+    await desk.audit.sheets.note_some(told, acts.REFUSALS, act(by, acts.SEVERAL, ground))
+
+
+def _application(wish: Wish) -> str | None:
+    return wish.client if isinstance(wish, AuthorizationRequest) else None
+
+
+async def _waiting(desk: Desk, half: Halfway, browser: Browser) -> Person:
+    """Who is halfway there, if what was shown still counts. Raises `Stale`."""
+    person = await desk.people.find(half.person)
+    found = await sessions.of_browser(desk, browser.kept) if half.session else None
+    if half.session and (found is None or found[0].id != half.session):
+        raise Stale
+    if person is None or half.is_over(person.token_version, desk.clock.now()):
+        raise Stale
+    return person
+
+
+async def _second(desk: Desk, by: Actor, half: Halfway, proof: Proof) -> Shown:
+    try:
+        if proof.passkey:
+            return (await factors.prove_by_passkey(desk, half.challenge, proof.passkey, half.person))[1]
+        if proof.recovery:
+            shown = await factors.prove_by_recovery(desk, by, half.person, proof.recovery)
+        else:
+            shown = await factors.prove_by_code(desk, half.person, proof.code)
+        await factors.use_up(desk, half.challenge)
+    except FormUsed:
+        raise Stale from None
+    except WrongFactor:
+        log.info("signin.refused", what="factor", account=half.person)
+        raise
+    return shown
+
+
+def _halfway(desk: Desk, wish: Wish, person: Person, shown: Shown, session: str = "") -> Halfway:
+    return Halfway(
+        wish=wish,
+        person=person.id,
+        user_version=person.token_version,
+        amr=list(shown.amr),
+        since=int(desk.clock.now().timestamp()),
+        session=session,
+        challenge=factors.new_challenge(),
+    )
+
+
+async def _arrive(
+    desk: Desk, by: Actor, wish: Wish, person: Person, shown: Shown, browser: Browser, session: str = ""
+) -> Arrived:
+    """A new session, and the one that was there is over. Where the person only proves again what they are signed in
+    with (`session`), or does so for a page of ours, the session goes on."""
+    found, application = await sessions.of_browser(desk, browser.kept), _application(wish)
+    goes_on = found is not None and (found[0].id == session or (application is None and found[1].id == person.id))
+    if found is not None and goes_on:
+        who = {"kind": person.kind(desk.clock.now()), "account": person.id, "client": application}
+        proving = by.model_copy(update=who | {"session": found[0].id})
+        arrived = Arrived(*await sessions.prove(desk, proving, found[0].id, shown))
+    else:
+        await sessions.leave(desk, by, browser.kept, "signed-in-again")
+        arrived = Arrived(*await sessions.begin(desk, by, person, browser.name, application, shown))
+    log.info("signin.succeeded", client=application, account=person.id, acr=shown.acr)
+    return arrived

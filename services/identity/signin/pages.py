@@ -1,7 +1,6 @@
-"""The sign-in page: one form, without scripts, in Chinese and English."""
+"""The pages of signing in: password, second factor, passkey. They work without scripts, but for passkeys."""
 
-import re
-import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -10,22 +9,49 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.identity.accounts.domain import client_id
-from services.identity.browser import answering, is_secure, leading_to, page_templates, session_cookie
+from services.identity.attempts.domain import TooManyAttempts, WrongProof
+from services.identity.browser import (
+    answering,
+    browser_of,
+    keep_secret,
+    keep_session,
+    language_of,
+    leading_to,
+    new_secret,
+    page_templates,
+    secret_of,
+)
 from services.identity.desk import Desk
-from services.identity.oauth import AccessDenied, OAuthError
+from services.identity.factors import commands as factors
+from services.identity.factors import passkeys
+from services.identity.oauth import AccessDenied, OAuthError, UnmetAuthentication
 from services.identity.sealing import seal, unseal
+from services.identity.sessions import commands as sessions
+from services.identity.sessions.domain import Session
 from services.identity.signin import commands
-from services.identity.signin.domain import AuthorizationRequest, TooManyAttempts, WrongCredentials
+from services.identity.signin.domain import (
+    START,
+    AuthorizationRequest,
+    Door,
+    Halfway,
+    Resume,
+    Stale,
+    Visit,
+    Wish,
+    WrongCredentials,
+    local,
+)
 from services.identity.signin.texts import WORDS
 from services.identity.texts import Language, preferred, words
 from services.identity.web import TheDesk, Visitor
 from shared.web.authentication import public
 
-COOKIE = "tongban_browser"
 LONGEST = 200
 """Characters of a login name and of a password."""
 templates = page_templates(Path(__file__).parent / "templates")
 router = APIRouter(tags=["sign-in"], dependencies=[Depends(public("people prove here who they are"))])
+Field = Annotated[str, Form()]
+Sealed = Annotated[str, Form(alias="request")]
 
 
 @router.get("/authorize", summary="The sign-in page (RFC 6749 with PKCE)", response_class=Response)
@@ -41,84 +67,231 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
         return _refused(request, language, "unknown_client")
     try:
         wish = commands.checked(client, asked, language)
-        code = await commands.go_on(desk, wish, request.cookies.get(session_cookie(desk), ""))
+        return await _begin(request, desk, wish)
     except OAuthError as error:
         return _back(
             desk, asked["redirect_uri"], asked.get("state", ""), error=error.code, error_description=error.detail
         )
-    if code is not None:
-        return _back(desk, wish.redirect_uri, wish.state, code=code)
-    return await _form(request, desk, wish, wish.login_hint)
+
+
+@router.get("/sign-in", summary="Sign in to pages of identity itself", response_class=Response)
+async def visit(request: Request, desk: TheDesk) -> Response:
+    asked = request.query_params
+    age = asked.get("max_age", "")
+    wish = Visit(
+        language=language_of(request, desk),
+        next=local(asked.get("next", "")),
+        max_age=int(age) if age.isascii() and age.isdigit() and len(age) < 10 else None,
+        acr_values=asked.get("acr_values", "")[:LONGEST],
+        prompt="login" if asked.get("prompt") == "login" else "",
+    )
+    return await _begin(request, desk, wish)
 
 
 @router.post("/authorize", summary="The answer to the sign-in page", response_class=Response)
 async def answer(
-    request: Request,
-    desk: TheDesk,
-    by: Visitor,
-    sealed: Annotated[str, Form(alias="request")] = "",
-    login: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
+    request: Request, desk: TheDesk, by: Visitor, sealed: Sealed = "", login: Field = "", password: Field = ""
 ) -> Response:
-    wish = unseal(desk, AuthorizationRequest, sealed, request.cookies.get(COOKIE, ""))
-    if wish is None:
-        return _refused(request, preferred("", request.headers.get("accept-language", "")), "stale")
+    door = unseal(desk, Door, sealed, secret_of(request, desk))
+    if door is None or not await _is_known(desk, door.wish):
+        return _stale(request, door, is_known=False)
+    t = words(door.wish.language, WORDS)
     missing = [field for field, value in (("login", login.strip()), ("password", password)) if not value]
     if missing:
-        errors = {field: words(wish.language, WORDS)[f"{field}_missing"] for field in missing}
-        return await _form(request, desk, wish, login, errors, 422)
+        return await _door(request, desk, door.wish, login, {field: t[f"{field}_missing"] for field in missing}, 422)
     try:
         if max(len(login), len(password)) > LONGEST:  # nobody's, and not worth a hash
             raise WrongCredentials
+        arrived = await commands.sign_in(desk, by, door.wish, login, password, browser_of(request, desk))
+    except (WrongProof, TooManyAttempts) as error:
+        page = await _door(request, desk, door.wish, login, {"login": _told(error, t["wrong"], t)}, error.status)
+        return _later(page, error)
+    return await _onward(request, desk, door.wish, arrived)
+
+
+@router.post("/authorize/passkey", summary="The answer to the sign-in page by a passkey", response_class=Response)
+async def answer_by_passkey(
+    request: Request, desk: TheDesk, by: Visitor, sealed: Sealed = "", credential: Field = ""
+) -> Response:
+    door = unseal(desk, Door, sealed, secret_of(request, desk))
+    if door is None or not await _is_known(desk, door.wish):
+        return _stale(request, door, is_known=False)
+    t = words(door.wish.language, WORDS)
+    try:
+        arrived = await commands.enter_by_passkey(desk, by, door, credential, browser_of(request, desk))
+    except (WrongProof, TooManyAttempts) as error:
+        told = _told(error, t["wrong_passkey"], t)
+        return _later(await _door(request, desk, door.wish, "", {"passkey": told}, error.status), error)
+    return await _onward(request, desk, door.wish, arrived)
+
+
+@router.post("/authorize/second", summary="The answer to the second-factor page", response_class=Response)
+async def answer_second(
+    request: Request,
+    desk: TheDesk,
+    by: Visitor,
+    sealed: Sealed = "",
+    code: Field = "",
+    recovery: Field = "",
+    credential: Field = "",
+) -> Response:
+    half = unseal(desk, Halfway, sealed, secret_of(request, desk))
+    if half is None or not await _is_known(desk, half.wish):
+        return _stale(request, half, is_known=False)
+    t = words(half.wish.language, WORDS)
+    proof = commands.Proof(code.strip()[:LONGEST], recovery.strip()[:LONGEST], credential)
+    if proof == commands.Proof():
+        return await _second(request, desk, half, {"code": t["code_missing"]}, 422)
+    try:
+        arrived = await commands.finish(desk, by, half, proof, browser_of(request, desk))
+    except Stale:
+        return _stale(request, half)
+    except (WrongProof, TooManyAttempts) as error:
+        field, wrong = _field(proof)
+        page = await _second(request, desk, half, {field: _told(error, t[wrong], t)}, error.status)
+        return _later(page, error)
+    return await _onward(request, desk, half.wish, arrived)
+
+
+@router.get("/authorize/resume", summary="On, after setting up a second factor", response_class=Response)
+async def resume(request: Request, desk: TheDesk) -> Response:
+    """To the application: with a code or, where the person has not set one up, with that."""
+    browser = browser_of(request, desk)
+    led = unseal(desk, Resume, request.query_params.get("request", ""), secret_of(request, desk))
+    found = await sessions.of_browser(desk, browser.kept)
+    if led is None or not await _is_known(desk, led.wish):
+        return _stale(request, led, is_known=False)
+    if found is None or found[1].id != led.person:
+        return _stale(request, led)
+    wish, session = led.wish, found[0]
+    is_there = wish.is_sure(session)
+    if isinstance(wish, Visit):
+        return RedirectResponse(wish.next if is_there else START, 303)
+    if not is_there:
+        error = UnmetAuthentication()
+        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
+    return await _answered(desk, wish, session)
+
+
+async def _is_known(desk: Desk, wish: Wish) -> bool:
+    """Whether who asked may still be told there."""
+    if isinstance(wish, Visit):
+        return True
+    try:
         await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
-        name, kept = request.headers.get("user-agent", ""), request.cookies.get(session_cookie(desk), "")
-        browser = commands.Browser(name, kept)
-        code, secret = await commands.sign_in(desk, by, wish, login, password, browser)
-    except OAuthError as error:
-        return _turned_away(request, desk, wish, error)
-    except WrongCredentials as error:
-        return await _form(request, desk, wish, login, {"login": words(wish.language, WORDS)["wrong"]}, error.status)
-    except TooManyAttempts as error:
-        told = words(wish.language, WORDS)["wait"].format(seconds=error.wait)
-        page = await _form(request, desk, wish, login, {"login": told}, error.status)
-        page.headers["Retry-After"] = str(error.wait)
-        return page
-    page = _back(desk, wish.redirect_uri, wish.state, code=code)
-    page.set_cookie(session_cookie(desk), secret, secure=is_secure(desk), httponly=True, samesite="lax")
-    return page
+    except OAuthError:
+        return False
+    return True
 
 
-async def _form(
+async def _begin(request: Request, desk: Desk, wish: Wish) -> Response:
+    arrived = await commands.go_on(desk, wish, browser_of(request, desk))
+    return await (
+        _door(request, desk, wish, wish.login_hint) if arrived is None else _onward(request, desk, wish, arrived)
+    )
+
+
+async def _onward(request: Request, desk: Desk, wish: Wish, arrived: commands.Arrived | Halfway) -> Response:
+    """To the second factor; to setting one up, where there is none; or to where the person wanted to go."""
+    if isinstance(arrived, Halfway):
+        return await _second(request, desk, arrived)
+    page: Response
+    if not wish.is_sure(arrived.session):
+        secret = secret_of(request, desk) or new_secret()
+        led = seal(desk, Resume(wish=wish, person=arrived.session.person), secret)
+        there = f"/authorize/resume?{urlencode({'request': led})}"
+        page = keep_secret(RedirectResponse(f"/account/factors?{urlencode({'next': there})}", 303), desk, secret)
+    elif isinstance(wish, Visit):
+        page = RedirectResponse(wish.next, 303)
+    else:
+        page = await _answered(desk, wish, arrived.session)
+    return keep_session(page, desk, arrived.kept)
+
+
+async def _answered(desk: Desk, wish: AuthorizationRequest, session: Session) -> Response:
+    """To the application: with a code or, where the person may not act as it was asked, with that."""
+    try:
+        code = await commands.answer(desk, wish, session)
+    except AccessDenied as error:
+        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
+    return _back(desk, wish.redirect_uri, wish.state, code=code)
+
+
+async def _door(
     request: Request,
     desk: Desk,
-    wish: AuthorizationRequest,
+    wish: Wish,
     login: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    kept = request.cookies.get(COOKIE, "")
-    browser = kept if re.fullmatch(r"[A-Za-z0-9_-]{43}", kept) else secrets.token_urlsafe(32)
-    client = await desk.clients.get(client_id(wish.client))
-    other = "en" if wish.language == "zh" else "zh"
+    door = Door(wish=wish, challenge=factors.new_challenge())
+    site = passkeys.site_of(desk.issuer)
+    options = passkeys.wanted(site, door.challenge) if site is not None else None
+    shown = {"login": login, "options": options, "errors": errors or {}}
+    return await _page(request, desk, "sign_in.html", door, shown, status)
+
+
+async def _second(
+    request: Request, desk: Desk, half: Halfway, errors: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    half = half.model_copy(update={"challenge": factors.new_challenge()})
+    known, site = await factors.of(desk, half.person), passkeys.site_of(desk.issuer)
+    usable = known.passkeys if site is not None else []
+    options = passkeys.wanted(site, half.challenge, usable) if site is not None and usable else None
+    has_app, errors = known.app is not None, errors or {}
+    if not has_app:  # there is no field for its codes
+        errors = {"recovery" if field == "code" else field: told for field, told in errors.items()}
     shown = {
-        "t": words(wish.language, WORDS),
-        "client": client.name,
-        "request_token": seal(desk, wish, browser),
-        "login": login,
-        "errors": errors or {},
-        "other_url": "/authorize?" + urlencode(wish.as_asked() | {"ui_locales": other}),
+        "options": options,
+        "has_app": has_app,
+        "errors": errors,
+        "again_url": half.wish.again(prompt="login"),
     }
-    page = templates.TemplateResponse(request, "sign_in.html", shown, status_code=status)
-    page.headers["Content-Security-Policy"] = leading_to(wish.redirect_uri)
-    page.set_cookie(COOKIE, browser, path="/authorize", secure=is_secure(desk), httponly=True)
+    return await _page(request, desk, "second.html", half, shown, status)
+
+
+async def _page(
+    request: Request, desk: Desk, name: str, form: Door | Halfway, shown: Mapping[str, object], status: int
+) -> Response:
+    wish, secret = form.wish, secret_of(request, desk) or new_secret()
+    t = words(wish.language, WORDS)
+    client = await desk.clients.get(client_id(wish.client)) if isinstance(wish, AuthorizationRequest) else None
+    all_shown = {
+        "t": t,
+        "client": client.name if client is not None else t["own"],
+        "request_token": seal(desk, form, secret),
+        "other_url": wish.again(ui_locales="en" if wish.language == "zh" else "zh"),
+        **shown,
+    }
+    page = templates.TemplateResponse(request, name, all_shown, status_code=status)
+    if isinstance(wish, AuthorizationRequest):
+        page.headers["Content-Security-Policy"] = leading_to(wish.redirect_uri)
+    return keep_secret(page, desk, secret)
+
+
+def _field(proof: commands.Proof) -> tuple[str, str]:
+    """Which field of the second-factor page was wrong, and the word for it."""
+    if proof.passkey:
+        return "passkey", "wrong_passkey"
+    return ("recovery", "wrong_recovery") if proof.recovery else ("code", "wrong_code")
+
+
+def _told(error: WrongProof | TooManyAttempts, wrong: str, t: dict[str, str]) -> str:
+    return t["wait"].format(seconds=error.wait) if isinstance(error, TooManyAttempts) else wrong
+
+
+def _later(page: Response, error: WrongProof | TooManyAttempts) -> Response:
+    if isinstance(error, TooManyAttempts):
+        page.headers["Retry-After"] = str(error.wait)
     return page
 
 
-def _turned_away(request: Request, desk: Desk, wish: AuthorizationRequest, error: OAuthError) -> Response:
-    """The application hears of it, unless there is no such application any more."""
-    if isinstance(error, AccessDenied):
-        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
-    return _refused(request, wish.language, "unknown_client")
+def _stale(request: Request, form: Door | Halfway | Resume | None, is_known: bool = True) -> Response:
+    """What was sent is not ours, or is over; or who asked for it is not known any more."""
+    if form is None:
+        return _refused(request, preferred("", request.headers.get("accept-language", "")), "stale")
+    return _refused(request, form.wish.language, "stale" if is_known else "unknown_client")
 
 
 def _refused(request: Request, language: Language, why: str) -> Response:

@@ -21,9 +21,9 @@ from services.identity.oauth import (
 )
 from services.identity.posts.domain import Held
 from services.identity.sessions import commands as sessions
-from services.identity.sessions.domain import Session
+from services.identity.sessions.domain import Session, digest
 from services.identity.tokens.capacity import capacity, standing
-from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused, digest
+from services.identity.tokens.domain import CODE_LIFE, Code, Family, Reused
 from services.identity.tokens.issuing import SignedIn, Versions, access_token
 from shared.audit.noting import noting
 from shared.caller import SERVICES, Caller

@@ -6,6 +6,7 @@ import hmac
 from datetime import datetime, timedelta
 
 from services.identity.oauth import InvalidGrant
+from services.identity.sessions.domain import digest
 from shared.aggregate import Aggregate
 
 CODE_LIFE = timedelta(seconds=60)
@@ -87,8 +88,3 @@ class Family(Aggregate):
 
 class Assertion(Aggregate):
     """A client proved by it who it is (RFC 7523): kept until it expires, so that it does so once."""
-
-
-def digest(secret: str) -> str:
-    """What is kept of a secret of 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -26,6 +26,8 @@ class Versions:
     org: int = 0
     user: int = 0
     session: int = 0
+    factors: int | None = None
+    """Of the person's factors, where two were shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,13 @@ class SignedIn:
     def access_token(self, desk: Desk, scope: str) -> str:
         """What the application shows to the services."""
         person, session, application = self.person, self.session, self.application
-        versions = Versions(application.token_version, self.standing, person.token_version, session.token_version)
+        versions = Versions(
+            application.token_version,
+            self.standing,
+            person.token_version,
+            session.token_version,
+            session.factors_version,
+        )
         scopes, how = frozenset(scope.split()), _how(session) | {"ial": person.ial}
         if self.consent is not None:
             how |= {"consent": {"id": self.consent.id, "version": self.consent.token_version}}
@@ -98,6 +106,8 @@ def access_token(desk: Desk, caller: Caller, versions: Versions, how: Mapping[st
     }
     if caller.session is not None:
         claims |= {"sid": caller.session, "sv": versions.session, "uv": versions.user, "acr": caller.acr, **(how or {})}
+    if versions.factors is not None:
+        claims |= {"fv": versions.factors}
     return desk.keyring.sign(claims, TOKEN_TYPE)
 
 
@@ -119,7 +129,7 @@ def _acting(acting: Acting) -> dict[str, Any]:
 
 
 def _how(session: Session) -> dict[str, Any]:
-    return {"amr": session.amr, "auth_time": int(session.begun_at.timestamp())}
+    return {"amr": session.amr, "auth_time": int(session.authenticated_at.timestamp())}
 
 
 def _times(now: datetime) -> dict[str, int]:

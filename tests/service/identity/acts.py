@@ -1,10 +1,15 @@
 """What each route of identity that is more than a look notes, and how to do it once."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import httpx
+
 from shared.messaging.envelope import Record
-from tests.service.identity.conftest import DIVISIONS, LI_NA, OPERATOR_SECRET, POLICE, WEB, Identity
+from tests.service.identity.conftest import DIVISIONS, LI_NA, NAMED, OPERATOR_SECRET, POLICE, WEB, Identity
+from tests.service.identity.walking import FACTORS, Walker, form
 
 Doing = Callable[[Identity], Awaitable[Any]]
 PORTAL = "https://portal.example.org/back"
@@ -82,8 +87,85 @@ async def sign_out_everywhere(city: Identity) -> None:
     await city.http.delete("/me/sessions", headers=await hers(city))
 
 
+@asynccontextmanager
+async def named(city: Identity) -> AsyncIterator[Walker]:
+    """Ms Li at another browser, which reaches the city by a name: passkeys need one."""
+    desk = replace(city.desk, issuer=NAMED)
+    city.app.state.desk = desk
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(city.app), base_url=NAMED) as http:
+        yield Walker(replace(city, desk=desk), http)
+    city.app.state.desk = city.desk
+
+
+async def proved(li: Walker) -> Walker:
+    """She has signed in and has an app."""
+    await li.sign_in()
+    await li.add_app()
+    return li
+
+
+async def walk(city: Identity) -> Walker:
+    return await proved(Walker(city, city.http))
+
+
+async def second(city: Identity) -> None:
+    li = await walk(city)
+    await li.second(await li.sign_in(prompt="login"))
+
+
+async def enter(city: Identity) -> None:
+    async with named(city) as li:
+        await li.sign_in()
+        await li.add_passkey()
+        async with city.browser() as other:
+            at_door = replace(li, http=other)
+            await at_door.enter(await at_door.get("/sign-in"))
+
+
+async def add_passkey(city: Identity) -> None:
+    async with named(city) as li:
+        await li.sign_in()
+        await li.add_passkey()
+
+
+async def end_on_page(city: Identity) -> None:
+    li = await walk(city)
+    await li.send(form(await li.get("/account/sessions"), "/account/sessions/end"))
+
+
+async def send_on(city: Identity, page: str) -> None:
+    """Confirm what a page of her factors asks."""
+    li = await walk(city)
+    await li.send(form(await li.get(f"{FACTORS}/{page}"), f"{FACTORS}/{page}"))
+
+
+async def remove_by_api(city: Identity, passkey: bool = False) -> None:
+    async with named(city) as li:
+        await proved(li)
+        await li.add_passkey()
+        city.app.state.desk = city.desk  # tokens name the issuer
+        path = f"passkeys/{li.device.passkeys[0].name}" if passkey else "app"
+        token = (await li.tokens(await li.ask()))["access_token"]
+        await li.http.delete(f"/me/factors/{path}", headers={"Authorization": f"Bearer {token}"})
+
+
+async def clear(city: Identity) -> None:
+    await walk(city)
+    await city.http.delete("/people/person-li-na/factors", headers=city.operator())
+
+
 NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/authorize"): ("signed-in", lambda city: city.code()),
+    ("POST", "/authorize/passkey"): ("signed-in", enter),
+    ("POST", "/authorize/second"): ("stepped-up", second),
+    ("POST", "/account/sessions/end"): ("session-ended", end_on_page),
+    ("POST", "/account/factors/app"): ("factor-added", walk),
+    ("POST", "/account/factors/passkeys"): ("factor-added", add_passkey),
+    ("POST", "/account/factors/recovery"): ("recovery-codes-made", lambda city: send_on(city, "recovery")),
+    ("POST", "/account/factors/remove"): ("factor-removed", lambda city: send_on(city, "remove")),
+    ("DELETE", "/me/factors/app"): ("factor-removed", remove_by_api),
+    ("DELETE", "/me/factors/passkeys/{passkey}"): ("factor-removed", lambda city: remove_by_api(city, passkey=True)),
+    ("DELETE", "/people/{id}/factors"): ("factor-removed", clear),
     ("POST", "/token"): ("program-token-given", lambda city: city.client_token("operator", OPERATOR_SECRET)),
     ("POST", "/revoke"): ("token-given-up", give_up),
     ("POST", "/userinfo"): "it is a look, asked with POST",

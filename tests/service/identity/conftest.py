@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,7 +27,7 @@ from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
 from shared.testing.kms import FakeKms
 
-ISSUER = "http://127.0.0.1:8101"
+ISSUER, NAMED = "http://127.0.0.1:8101", "http://localhost:8101"
 RETURN = "http://127.0.0.1:5173/signed-in"
 VERIFIER = "v" * 43
 OPERATOR_SECRET = "operator-secret-of-tests"
@@ -101,9 +101,16 @@ class Identity:
     http: httpx.AsyncClient
     kms: FakeKms
 
-    def browser(self) -> httpx.AsyncClient:
+    def browser(self, address: str = "127.0.0.1") -> httpx.AsyncClient:
         """Another browser, with cookies of its own."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=self.desk.issuer)
+        transport = httpx.ASGITransport(self.app, client=(address, 50000))
+        return httpx.AsyncClient(transport=transport, base_url=self.desk.issuer)
+
+    async def replica(self) -> "Identity":
+        """Another process of the service, over the same store and bus, with a browser of its own."""
+        app, runtime, desk = build_for_tests(settings(self.desk.issuer), self.database, self.clock, self.bus, self.kms)
+        await self.bus.join(runtime)
+        return replace(self, app=app, runtime=runtime, desk=desk, http=self.browser())
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""
@@ -199,6 +206,18 @@ async def identity() -> AsyncIterator[Identity]:
 
 @pytest.fixture
 async def city(identity: Identity) -> Identity:
+    """Divisions, two departments, Ms Li Na and the web application."""
+    return await peopled(identity)
+
+
+@pytest.fixture
+async def named_city() -> AsyncIterator[Identity]:
+    """The same, reached at a name, as passkeys are for names only."""
+    async with running_at(NAMED) as identity:
+        yield await peopled(identity)
+
+
+async def peopled(identity: Identity) -> Identity:
     """Divisions, two departments, Ms Li Na and the web application."""
     for row in DIVISIONS:
         assert (await identity.put(f"/divisions/{row['code']}", row)).status_code == 200

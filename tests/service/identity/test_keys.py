@@ -165,7 +165,7 @@ async def test_replicas_that_start_at_once_share_one_key(identity: Identity) -> 
     assert len({tuple(desk.keyring.published) for _, _, desk in replicas}) == 1
     assert len(await from_nothing.collection("signing_keys").find({})) == 1
     clients = {document["_id"] for document in await from_nothing.collection("clients").find({})}
-    assert clients == {"client-operator", "client-tongban-account"}
+    assert clients == {"client-operator"}
 
 
 async def test_a_restart_keeps_the_key_and_makes_no_event(identity: Identity) -> None:

@@ -1,6 +1,7 @@
 """Who may do and see what: every route of identity, for people, officers, systems, an operator and no token."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -27,6 +28,22 @@ OPERATOR_ONLY = (401, 403, 403, 403, 403, 403, 403, 403)
 BY_BROWSER = (303,) * 9
 """Pages for people: no token opens them, whose browser has no session is sent to sign in."""
 
+# By the session of the browser: no token makes a difference.
+PERSONAL_PAGES = (
+    ("GET", "/account"),
+    ("GET", "/account/sessions"),
+    ("POST", "/account/sessions/end"),
+    ("GET", "/account/factors"),
+    ("GET", "/account/factors/app"),
+    ("POST", "/account/factors/app"),
+    ("GET", "/account/factors/passkeys/new"),
+    ("POST", "/account/factors/passkeys"),
+    ("GET", "/account/factors/recovery"),
+    ("POST", "/account/factors/recovery"),
+    ("GET", "/account/factors/remove"),
+    ("POST", "/account/factors/remove"),
+)
+
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.
 TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/.well-known/openid-configuration"): PUBLIC,
@@ -34,6 +51,11 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/jwks.json"): PUBLIC,
     ("GET", "/authorize"): PUBLIC,
     ("POST", "/authorize"): PUBLIC,
+    ("POST", "/authorize/passkey"): PUBLIC,
+    ("POST", "/authorize/second"): PUBLIC,
+    ("GET", "/authorize/resume"): PUBLIC,
+    ("GET", "/sign-in"): PUBLIC,
+    **dict.fromkeys(PERSONAL_PAGES, BY_BROWSER),
     ("POST", "/token"): PUBLIC,
     ("POST", "/revoke"): PUBLIC,
     ("GET", "/logout"): PUBLIC,
@@ -66,7 +88,6 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/me/data"): (401, 200, 404, 200, 200, 200, 403, 403, 403),
     ("GET", "/me/data.html"): BY_BROWSER,
     ("GET", "/me/data.json"): BY_BROWSER,
-    ("GET", "/signed-in"): PUBLIC,
     ("GET", "/people"): (*OPERATOR_ONLY, 200),
     ("DELETE", "/people/{id}"): (*OPERATOR_ONLY, 204),
     ("POST", "/people/{id}/data-key"): (*OPERATOR_ONLY, 200),
@@ -99,6 +120,10 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/audit/records"): (*OPERATOR_ONLY, 200),
     ("GET", "/audit/seals"): (*OPERATOR_ONLY, 200),
     ("GET", "/audit/acts"): (*OPERATOR_ONLY, 200),
+    ("GET", "/me/factors"): (401, 200, 200, 200, 200, 200, 403, 403, 403),
+    ("DELETE", "/me/factors/app"): (401, 401, 401, 401, 401, 401, 403, 403, 403),
+    ("DELETE", "/me/factors/passkeys/{passkey}"): (401, 401, 401, 401, 401, 401, 403, 403, 403),
+    ("DELETE", "/people/{id}/factors"): (*OPERATOR_ONLY, 204),
     ("GET", "/ops/parked"): (*OPERATOR_ONLY, 200),
     ("GET", "/ops/parked/records"): (*OPERATOR_ONLY, 404),
     ("POST", "/ops/parked/retry"): (*OPERATOR_ONLY, 404),
@@ -117,6 +142,8 @@ ADDRESSES = {
     "/people/{id}/substitutions/{substitution}": "/people/person-zhang/substitutions/substitution-1",
     "/people/{id}/data-key": "/people/person-li-na/data-key",
     "/people": "/people?mail=nobody@example.org",
+    "/people/{id}/factors": "/people/person-li-na/factors",
+    "/me/factors/passkeys/{passkey}": "/me/factors/passkeys/x",
     "/me/sessions/{session}": "/me/sessions/session-abcdefghijklmnopqrstuvwxyz",
     "/clients/{code}": "/clients/web",
     "/me/consents/{client}": "/me/consents/web",
@@ -202,6 +229,21 @@ async def test_the_table_knows_every_route(identity: Identity) -> None:
         if policy.path not in KIT and not policy.path.startswith("/assets")
     }
     assert routes == set(TABLE)
+
+
+@pytest.mark.parametrize(("method", "path"), PERSONAL_PAGES)
+async def test_a_personal_page_leads_whoever_is_not_signed_in_to_that(
+    identity: Identity, method: str, path: str
+) -> None:
+    assert {(m, p.path) for p in policies(identity.app) for m in p.methods if p.path.startswith("/account")} == set(
+        PERSONAL_PAGES
+    )
+    for kept in ("", "session-abcdefghijklmnopqrstuvwxyz.x", "x"):
+        identity.http.cookies["tongban_session"] = kept
+        answer = await identity.http.request(method, path)
+        assert answer.status_code == 303
+        come_back = f"next={quote(path, safe='')}" if method == "GET" else ""
+        assert answer.headers["location"] == f"/sign-in?{come_back}"
 
 
 @pytest.mark.parametrize("path", ["/divisions/2199", "/organisations/market", "/people/person-new", "/clients/new"])

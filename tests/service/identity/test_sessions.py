@@ -353,3 +353,8 @@ async def test_the_cookie_is_this_host_s_alone_where_there_is_https(city: Identi
     cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("__Host-tongban_session="))
     assert {"secure", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
     assert "domain" not in cookie.lower()
+    pages = [await city.http.get("/sign-in", params={"prompt": "login"}), await city.http.get("/account?ui_locales=en")]
+    for name in ("browser", "language"):
+        (cookie,) = (c for page in pages for c in page.headers.get_list("set-cookie") if f"_{name}=" in c)
+        assert cookie.startswith(f"__Host-tongban_{name}=")
+        assert {"secure", "httponly"} <= {part.strip().lower() for part in cookie.split(";")}

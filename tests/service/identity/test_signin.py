@@ -3,12 +3,14 @@
 import base64
 import json
 import time
+import unicodedata
 from datetime import timedelta
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import httpx
 import jwt
 import pytest
+from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.identity.tokens.issuing import Versions, access_token
@@ -313,7 +315,7 @@ async def test_a_form_kept_open_too_long_is_refused(city: Identity) -> None:
 async def test_a_changed_request_is_refused(city: Identity) -> None:
     header, payload, signature = (await city.form()).split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    claims["request"]["redirect_uri"] = "https://evil.example.org/"
+    claims["request"]["wish"]["redirect_uri"] = "https://evil.example.org/"
     forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     for request in (f"{header}.{forged}.{signature}", "", "x", "x.y.z", header + "." + payload + "."):
         answer = await city.submit(request)
@@ -362,3 +364,26 @@ async def test_a_store_that_is_away_is_told_as_that(city: Identity) -> None:
     assert (await city.redeem(code)).status_code == 503
     city.database.down = False
     assert (await city.redeem(code)).status_code == 200
+
+
+async def test_a_right_password_renews_a_dated_hash_and_ends_nothing(city: Identity) -> None:
+    dated = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(
+        unicodedata.normalize("NFKC", PASSWORD)
+    )
+    await city.desk.people.change("person-li-na", lambda person: person.rehash(person.password_hash, dated))
+    before = (await city.redeem(await city.code())).json()["access_token"]
+    kept = (await city.desk.people.get("person-li-na")).password_hash
+    assert "m=19456,t=2,p=1" in kept
+    async with city.browser() as other:
+        sent = {"request": await city.form(other), "login": "li.na", "password": PASSWORD}
+        assert (await other.post("/authorize", data=sent)).status_code == 303
+    assert (await city.desk.people.get("person-li-na")).password_hash == kept, "it is renewed once"
+    await city.bus.settle()
+    assert (await city.me(before)).status_code == 200
+
+
+async def test_a_wrong_password_renews_nothing(city: Identity) -> None:
+    dated = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    await city.desk.people.change("person-li-na", lambda person: person.rehash(person.password_hash, dated))
+    assert (await city.submit(await city.form(), password="wrong-password")).status_code == 422
+    assert (await city.desk.people.get("person-li-na")).password_hash == dated

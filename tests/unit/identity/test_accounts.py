@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
@@ -131,3 +132,17 @@ async def test_a_password_fits_its_hash_however_it_was_typed() -> None:
     assert not await passwords.fits(None, "nobody has this password")
     assert await passwords.kept_or_new(kept, "caf\u00e9 山水画") == kept
     assert await passwords.kept_or_new(kept, "another") != kept
+
+
+async def test_a_hash_of_other_parameters_is_dated() -> None:
+    passwords = Passwords()
+    assert not passwords.is_dated(await passwords.hash("a password"))
+    assert passwords.is_dated(PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash("a password"))
+
+
+def test_the_same_password_hashed_anew_ends_nothing() -> None:
+    person = li_na()
+    person.rehash("h", "h2")
+    assert (person.password_hash, person.token_version, person.recorded) == ("h2", 1, [])
+    person.rehash("h", "h3")
+    assert person.password_hash == "h2", "it is another password by now"

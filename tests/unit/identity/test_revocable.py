@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
+from services.identity.factors.domain import Factors, Passkey
 from services.identity.mandates.domain import Mandate, Terms
 from services.identity.posts.domain import Post, Substitution
 from services.identity.revocable import Revocable
-from services.identity.sessions.domain import LIFE, Session
+from services.identity.sessions.domain import LIFE, Session, Shown
 from shared.contracts.identity import PersonProven, RevocationPublished
 from shared.errors import Conflict, NotFound
 from shared.personal import Forgotten
@@ -66,6 +67,8 @@ class Given:
     ial: int
     session: str | None
     scopes: Mapping[str, int]
+    ways: frozenset[str] | None
+    """The second factors that there were, where two were shown."""
     mandate: Mandate | None = None
     until: date = date.max
 
@@ -83,13 +86,15 @@ class Town:
             id="client-web", code="web", kind="application", name="Web", redirect_uris=[BACK]
         )
     )
+    factors: Factors = field(default_factory=lambda: Factors(id="factors-1", person="person-li-na"))
     sessions: dict[str, Session] = field(default_factory=dict)
     mandates: list[Mandate] = field(default_factory=list)
+    renewed: int = 0
     lowest: dict[str, int] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
 
     def publish(self) -> None:
-        things: list[Revocable] = [self.person, self.client, *self.sessions.values(), *self.mandates]
+        things: list[Revocable] = [self.person, self.client, self.factors, *self.sessions.values(), *self.mandates]
         for thing in things:
             for entry in thing.recorded:
                 if entry["type"] == RevocationPublished.type:
@@ -104,7 +109,7 @@ class Town:
         program = (client.kind, client.secret_hash, client.organisation, client.division)
         if session is None:
             return {"program": program}
-        return {"program": program, "password": self.person.password_hash, "forgotten": self.person.forgotten_at}
+        return {"program": program, "password": self.person.password_hash[:1], "forgotten": self.person.forgotten_at}
 
     def says(self, n: int) -> tuple[str, frozenset[str]] | None:
         """The post that the next token says, with its roles; `None`: it is a person's."""
@@ -123,8 +128,14 @@ class Town:
         for n in range(max(1, len(self.person.held(self.now))) + 1):
             self.give(n)
 
+    def ways(self) -> frozenset[str]:
+        """All second factors there are now."""
+        app = {f"app {self.factors.app.secret}"} if self.factors.app else set()
+        codes = {f"codes {self.renewed}"} if self.factors.recovery else set()
+        return frozenset({f"passkey {one.id}" for one in self.factors.passkeys} | app | codes)
+
     def is_live(self, session: str) -> bool:
-        return self.sessions[session].is_live(self.person.token_version, self.now)
+        return self.sessions[session].is_live(self.person.token_version, self.factors.token_version, self.now)
 
     # -- acts ----------------------------------------------------------------------------------------------
 
@@ -135,22 +146,26 @@ class Town:
         self.sessions[id_] = Session(
             id=id_, person=self.person.id, user_version=self.person.token_version, browser=str(n), begun_at=self.now
         )
+        if n % 2:
+            self.prove(len(self.sessions) - 1)
         self.give(len(self.sessions))
 
     def give(self, n: int) -> None:
         """A token of the program's own, or of a session that is live."""
-        scopes, session, says = {"client:web": self.client.token_version}, None, None
+        scopes, session, says, ways = {"client:web": self.client.token_version}, None, None, None
         live = [id_ for id_ in self.sessions if self.is_live(id_)]
         if live and n:
             session, says = live[n % len(live)], self.says(n)
             scopes["user:person-li-na"] = self.person.token_version
             scopes[f"session:{session}"] = self.sessions[session].token_version
+            if (version := self.sessions[session].factors_version) is not None:
+                scopes["factors:person-li-na"], ways = version, self.ways()
         mandate = next((one for one in self.mandates if one.covers(self.now)), None) if session and n % 2 else None
         if mandate is not None:
             scopes[f"mandate:{mandate.id}"] = mandate.token_version
         addresses, until = frozenset(self.client.redirect_uris), mandate.terms.until if mandate else date.max
         ial = self.person.ial
-        self.given.append(Given(self.facts(session), says, addresses, ial, session, scopes, mandate, until))
+        self.given.append(Given(self.facts(session), says, addresses, ial, session, scopes, ways, mandate, until))
 
     def revise_person(self, n: int) -> None:
         posts, hash_ = POSTS[n % len(POSTS)], "ab"[n // len(POSTS) % 2]
@@ -172,7 +187,44 @@ class Town:
         if self.sessions:
             self.sessions[f"session-{n % len(self.sessions)}"].end(self.now)
 
+    def rehash(self, n: int) -> None:
+        if before := self.person.password_hash:  # who is forgotten has none
+            self.person.rehash(before, f"{before[0]}{n}")
+
     def prove(self, n: int) -> None:
+        """With a second factor where there is one, else with the password alone."""
+        if self.sessions and self.is_live(id_ := f"session-{n % len(self.sessions)}"):
+            version = self.factors.token_version if self.factors.are_there else None
+            self.sessions[id_].prove(Shown(factors_version=version), "x", self.now)
+
+    def add_factor(self, n: int) -> None:
+        if is_first := not self.factors.are_there:
+            self.renewed += 1
+        if n % 3 == 0:
+            self.factors.add_app(f"secret {n}", n, self.now)
+        elif f"passkey {n}" not in self.ways():
+            self.factors.add_passkey(
+                Passkey(id=str(n), public_key="x", counter=0, is_synced=True, name="x", added_at=self.now)
+            )
+        if is_first:
+            self.factors.renew_recovery(["x"], self.now)
+
+    def take_factor(self, n: int) -> None:
+        """Maybe in a session, which goes on."""
+        before = self.factors.token_version
+        if n % 3 == 0 and self.factors.app:
+            self.factors.remove_app(self.now)
+        elif n % 3 == 1 and self.factors.passkeys:
+            self.factors.remove_passkey(self.factors.passkeys[0].id, self.now)
+        elif n == 11:
+            self.factors.clear(self.now)
+        elif self.factors.are_there:
+            self.renewed += 1
+            self.factors.renew_recovery(["x"], self.now)
+        if self.sessions and self.factors.token_version != before:
+            self.sessions[f"session-{n % len(self.sessions)}"].keep(self.factors.token_version)
+
+    def prove_identity(self, n: int) -> None:
         """Who the person is was proven, better or worse than before: it takes nothing from anybody."""
         told = {"account": self.person.id, "ial": n % 3 + 1, "proofs": ["document"], "registration": "registration-a"}
         self.person.prove("digest", PersonProven.model_validate(told), self.now)
@@ -229,8 +281,12 @@ ACTS = (
     Town.begin,
     Town.give,
     Town.revise_client,
-    Town.end,
+    Town.rehash,
     Town.prove,
+    Town.add_factor,
+    Town.take_factor,
+    Town.end,
+    Town.prove_identity,
     Town.sign_out,
     Town.forget,
     *ABOUT_POSTS,
@@ -238,13 +294,18 @@ ACTS = (
 )
 
 
+# There are an app and a passkey, a session of two factors and one of a password.
+BEFORE = [(Town.add_factor, 0), (Town.add_factor, 1), (Town.begin, 1), (Town.begin, 2)]
+
+
 def acts_of(some: tuple[Callable[[Town, int], None], ...], most: int) -> st.SearchStrategy[Acts]:
     return st.lists(st.tuples(st.sampled_from(some), st.integers(0, 11)), max_size=most)
 
 
+@settings(max_examples=300)
 @given(acts_of(ACTS, 25))
 def test_no_token_outlives_what_it_says(acts: Acts) -> None:
-    tell_the_truth(acts)
+    tell_the_truth([*BEFORE, *acts])
 
 
 @settings(max_examples=300)
@@ -269,3 +330,6 @@ def tell_the_truth(acts: Acts) -> None:
             assert token.session is None or town.is_live(token.session)
             assert token.mandate is None or token.mandate.covers(town.now)
             assert token.mandate is None or token.until <= token.mandate.terms.until
+            if token.session is not None and token.ways is not None:
+                assert token.ways <= town.ways()
+                assert town.sessions[token.session].acr == "aal2"

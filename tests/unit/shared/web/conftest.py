@@ -88,7 +88,8 @@ class Crowd:
 
 
 router = APIRouter(prefix="/things", tags=["things"])
-People = Annotated[Caller, Depends(requires(Act("things.see", "查看", "see things", PERSON)))]
+may_see = Act("things.see", "查看", "see things", PERSON)
+People = Annotated[Caller, Depends(requires(may_see))]
 anybody = [Depends(public("a test"))]
 
 
@@ -105,6 +106,20 @@ async def mine(caller: People) -> str:
 @router.get("/all")
 async def everything(caller: Operators) -> str:
     return caller.id
+
+
+Sure = Annotated[Caller, Depends(requires(may_see, acr="aal2", max_age=300))]
+Known = Annotated[Caller, Depends(requires(may_see, acr="aal1"))]
+
+
+@router.delete("/mine")
+async def give_up(caller: Sure) -> str:
+    return caller.id
+
+
+@router.get("/known")
+async def known(caller: Known) -> str:
+    return caller.acr
 
 
 @router.post("", status_code=201, summary="Make a thing")

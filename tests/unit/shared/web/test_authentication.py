@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.caller import Mandate
+from shared.contracts.identity import RevocationPublished
 from shared.errors import Unauthenticated
 from shared.revocations import Revocations
 from shared.testing.clock import FakeClock
@@ -107,6 +108,57 @@ async def test_a_stranger_s_token_is_refused(client: httpx.AsyncClient, signer: 
     assert answer.status_code == 401
     assert answer.json()["code"] == "token_invalid" if how != "empty" else "unauthenticated"
     assert answer.json()["detail"] in {"The access token is not valid", "This needs an access token"}
+
+
+def stepped_up(signer: Signer, ago: int = 0, **changes: Any) -> dict[str, str]:
+    now = int(signer.clock.now().timestamp())
+    return {"Authorization": f"Bearer {signer.token(acr='aal2', auth_time=now - ago, **changes)}"}
+
+
+async def test_who_has_to_be_known_more_surely_is_told_how(client: httpx.AsyncClient, signer: Signer) -> None:
+    """RFC 9470 section 3."""
+    assert (await client.delete("/things/mine", headers=stepped_up(signer))).status_code == 200
+    assert (await client.delete("/things/mine", headers=stepped_up(signer, 305))).status_code == 200, "clocks differ"
+    now = int(signer.clock.now().timestamp())
+    for weak in (
+        stepped_up(signer, 306),
+        {"Authorization": f"Bearer {signer.token(acr='aal1', auth_time=now)}"},
+        {"Authorization": f"Bearer {signer.token(acr='aal3', auth_time=now)}"},
+        {"Authorization": f"Bearer {signer.token(acr='aal2')}"},
+        {"Authorization": f"Bearer {signer.token()}"},
+    ):
+        answer = await client.delete("/things/mine", headers=weak)
+        assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
+        assert answer.headers["www-authenticate"] == (
+            'Bearer error="insufficient_user_authentication", '
+            'error_description="This needs a sign-in of at most 300 seconds ago at level aal2", '
+            'acr_values="aal2", max_age="300"'
+        )
+
+
+async def test_a_rule_comes_before_the_step_up(client: httpx.AsyncClient, signer: Signer) -> None:
+    """Who may not do it anyway need not prove more."""
+    answer = await client.delete("/things/mine", headers=stepped_up(signer, kind="department", org="police"))
+    assert answer.status_code == 403
+    assert (await client.delete("/things/mine")).headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("acr", "status"), [("aal1", 200), ("aal2", 200), ("", 401), ("aal0", 401)])
+async def test_more_than_enough_is_enough(client: httpx.AsyncClient, signer: Signer, acr: str, status: int) -> None:
+    answer = await client.get("/things/known", headers={"Authorization": f"Bearer {signer.token(acr=acr)}"})
+    assert answer.status_code == status
+    assert status == 200 or "max_age" not in answer.headers["www-authenticate"]
+
+
+async def test_what_two_factors_stood_for_is_over_when_one_is_taken_away(
+    client: httpx.AsyncClient, signer: Signer, revocations: Revocations
+) -> None:
+    row = RevocationPublished(scope="factors:person-li-na", lowest=2, at=signer.clock.now())
+    revocations.put(b"factors:person-li-na", row)
+    assert (await client.delete("/things/mine", headers=stepped_up(signer, fv=2))).status_code == 200
+    answer = await client.delete("/things/mine", headers=stepped_up(signer, fv=1))
+    assert answer.json()["code"] == "token_revoked"
+    assert (await client.get("/things/mine", headers={"Authorization": f"Bearer {signer.token()}"})).status_code == 200
 
 
 async def test_two_authorization_headers_are_refused(client: httpx.AsyncClient, signer: Signer) -> None:

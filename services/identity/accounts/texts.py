@@ -1,0 +1,16 @@
+"""The words of one's account page."""
+
+from collections.abc import Mapping
+
+from shared.contracts import Text
+
+WORDS: Mapping[str, Text] = {
+    "title": Text(zh="我的账户", en="Your account"),
+    "signed_in_as": Text(zh="您已登录：", en="You are signed in as"),
+    "sessions_about": Text(
+        zh="您在哪些设备上登录，并可从那里退出。",
+        en="The browsers in which you are signed in, and signing out of them.",
+    ),
+    "factors_about": Text(zh="验证器应用、通行密钥和恢复码。", en="Authenticator app, passkeys and recovery codes."),
+    "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
+}

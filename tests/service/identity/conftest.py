@@ -73,7 +73,7 @@ def settings(issuer: str = ISSUER) -> IdentitySettings:
         key_passphrase=SecretStr("a passphrase for tests"),
         lookup_key=SecretStr("a lookup key for tests, long enough"),
         operator_secret=SecretStr(OPERATOR_SECRET),
-        master_key_file=Path("there is none: the tests have a service for that"),
+        master_key_file=Path("/dev/null/no keys in tests: they have a service for them"),
     )
 
 

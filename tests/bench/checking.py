@@ -72,9 +72,9 @@ class Issued:
     def _one(self, kind: str, n: int) -> str:
         common: dict[str, Any] = {"jti": f"jti-{n:018}", "client_id": "tongban-demo", "cv": 1}
         if kind == "program":
-            return self.identity.token("police-system", "department", "police", **common)
+            return self.identity.token("police-system", "department", "police", ov=1, **common)
         how: dict[str, Any] = {"sid": f"session-{n:026}", "sv": 1, "uv": 1, "acr": "aal1", "auth_time": 1}
-        how["amr"] = ["pwd"]
+        how |= {"amr": ["pwd"], "ial": 1}
         if kind == "person":
             return self.identity.token(f"person-{n:018}", **common, **how)
         mandate = {

@@ -3,20 +3,26 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from statistics import median
 
+import httpx
 from rich.console import Console
 
+from deploy.local.client import Program
 from services.identity.accounts import store
 from services.identity.accounts.domain import Person
+from services.identity.datakeys.domain import DataKey
+from services.identity.datakeys.opened import OpenedKeys
 from shared.store.mongo import MongoDatabase
 from shared.store.repository import Repository
 from tests.bench.city import BenchCity, bench_city
 from tests.bench.figures import quantile
 from tests.bench.load import Offered, offer_sign_ins
 from tests.bench.meter import Usage
-from tests.bench.residents import PASSWORD, Residents, login, ours, person
+from tests.bench.residents import PASSWORD, Residents, login, mail, ours, person, phone, secrets_of
 from tests.bench.result import Goal, Noise, Plot, Result, Series, Table
 
 STORED = tuple(int(n) for n in os.environ.get("PEOPLE", "100 10000 100000").split())
@@ -30,10 +36,40 @@ STRIDE = 7919
 LIMIT = 1.3
 SHARES = {"p50": 0.5, "p99": 0.99}
 SIGN_IN = "sign-in"
-FINDS: Mapping[str, Callable[[Repository[Person], int], Awaitable[Person | None]]] = {
-    "by login": lambda people, n: store.by_login(people, login(n)),
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds the n-th resident; the id of whoever was found."""
+
+    people: Repository[Person]
+    opened: OpenedKeys
+    operator: httpx.AsyncClient
+
+    async def by_login(self, n: int) -> str | None:
+        """As signing in does it, with the data key to open what was found."""
+        someone = await store.by_login(self.people, self.opened.hash("login", login(n)))
+        return someone.id if someone else None
+
+    async def by_mail(self, n: int) -> str | None:
+        """As an operator does it, and it is noted who asked."""
+        return await self._asked("mail", mail(n))
+
+    async def by_phone(self, n: int) -> str | None:
+        """The same by phone number."""
+        return await self._asked("phone", phone(n))
+
+    async def _asked(self, kind: str, value: str) -> str | None:
+        answer = (await self.operator.get("/people", params={kind: value})).raise_for_status()
+        ids: list[str] = answer.json()["items"]
+        return ids[0] if len(ids) == 1 else None
+
+
+FINDS: Mapping[str, Callable[[Finder, int], Awaitable[str | None]]] = {
+    "by login": Finder.by_login,
+    "by mail, as an operator": Finder.by_mail,
+    "by phone, as an operator": Finder.by_phone,
 }
-"""How the n-th resident is found, as identity's own commands find people."""
 
 Found = dict[str, list[list[float]]]
 """Latencies in milliseconds, round by round, of each figure."""
@@ -63,18 +99,29 @@ async def _look(city: BenchCity, stored: int, round_: int, found: Found) -> None
     offered = await _signed_in(city, stored, round_)
     took = [shot.latency * 1000 if shot.taken else float("inf") for shot in offered.shots]
     found.setdefault(SIGN_IN, []).append(took)
-    database = MongoDatabase(city.city.platform.store.uri, "tongban_identity")
-    people = Repository(database, "people", Person)
-    try:
+    async with _finder(city) as finder:
         for name, find in FINDS.items():
             took = []
             for n in _numbers(stored, LOOKS, round_):
                 began = time.perf_counter()
-                someone = await find(people, n)
+                someone = await find(finder, n)
                 took.append((time.perf_counter() - began) * 1000)
-                if someone is None or someone.id != person(n):
+                if someone != person(n):
                     raise RuntimeError(f"{person(n)} is not found {name}")
             found.setdefault(f"find {name}", []).append(took)
+
+
+@asynccontextmanager
+async def _finder(city: BenchCity) -> AsyncIterator[Finder]:
+    """It remembers no data key: of a hundred people it would soon know all, of many none, and that is not asked."""
+    database = MongoDatabase(city.city.platform.store.uri, "tongban_identity")
+    masters, lookup_key = secrets_of(city)
+    opened = OpenedKeys(Repository(database, "data_keys", DataKey), masters, lookup_key, seconds=0.0)
+    url, operator = city.urls["identity"], city.city.platform.secrets["operator"]
+    token = await asyncio.to_thread(Program(url, "operator", operator).fetch)
+    try:
+        async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as http:
+            yield Finder(Repository(database, "people", Person, keys=opened), opened, http)
     finally:
         await database.close()
 

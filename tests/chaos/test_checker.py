@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.checker import KINDS, RULES, check
-from tests.chaos.evidence import Acknowledgement, Document, Entry, Evidence, Parked, Record
+from tests.chaos.evidence import Acknowledgement, Document, Entry, Evidence, Parked, Record, caught_up
 from tests.chaos.record import RECORDED
 
 HERE = Path(__file__).parent
@@ -349,3 +349,40 @@ def test_the_checker_shares_no_code_with_the_product(module: str) -> None:
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     imported |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert not {name.partition(".")[0] for name in imported} & {"shared", "services", "deploy"}
+
+
+# -- a city that does not stand still while it is read ---------------------------------------------------------
+
+
+def without_journal(evidence: Evidence) -> set[str]:
+    return {f.subject for f in check(evidence).findings if f.detail == "no journal has it"}
+
+
+def test_what_is_written_while_topics_are_read_is_no_orphan(evidence: Evidence) -> None:
+    """The canary sings each minute. Without the second look its record would be one that no journal has."""
+    before, records = list(evidence.documents), list(evidence.records)
+    case = first(evidence, "cases")
+    append(evidence, case, case.journal[max(case.journal)])
+    new = replace(case, id="sung-meanwhile", seq=1, sent=0, pending=1, journal={1: case.journal[1]})
+    told = {"key": new.id, "id": f"{new.id}:1", "type": new.journal[1].type, "sha256": new.journal[1].sha256}
+    sung = replace(next(r for r in records if r.topic == new.journal[1].topic), **told)  # type: ignore[arg-type]
+    evidence.records.append(replace(sung, offset=10**6, sequence=1, data=new.journal[1].data))
+    later, evidence.documents = [*evidence.documents, new], before
+    assert without_journal(evidence) == {f"{case.id}:{case.seq + 1}", f"{new.id}:1"}
+    evidence.documents = caught_up(before, later, evidence.records)
+    assert without_journal(evidence) == set()
+    assert {d.id for d in evidence.documents} - {d.id for d in before} == {new.id}
+
+
+def test_what_the_second_look_finds_is_not_lost_and_hides_no_orphan(evidence: Evidence) -> None:
+    """Entries no record carries came after the topics were read; a record without an entry stays an orphan."""
+    before = list(evidence.documents)
+    case = first(evidence, "cases")
+    change(evidence, case, seq=99, pending=1, journal=case.journal | {99: case.journal[1]})
+    new = replace(case, id="written-after", seq=1, journal={1: case.journal[1]})
+    evidence.documents = caught_up(before, [*evidence.documents, new], evidence.records)
+    assert evidence.documents == before
+    assert not check(evidence).findings
+    like = record(evidence, "case-accepted")
+    evidence.records.append(replace(like, offset=10**6, id=f"{like.key}:98", sequence=98))
+    assert {f.kind for f in check(evidence).findings} == {"orphaned"}

@@ -7,8 +7,12 @@ from typing import Any
 
 import httpx
 
+from services.identity.consents import commands as consents
+from services.identity.mandates import commands as mandates
+from shared.contracts.acts import Actor
 from shared.messaging.envelope import Record
 from tests.service.identity.conftest import DIVISIONS, LI_NA, NAMED, OPERATOR_SECRET, POLICE, WEB, Identity
+from tests.service.identity.registering import ZHOU_TING
 from tests.service.identity.walking import FACTORS, Walker, form
 
 Doing = Callable[[Identity], Awaitable[Any]]
@@ -154,6 +158,104 @@ async def clear(city: Identity) -> None:
     await city.http.delete("/people/person-li-na/factors", headers=city.operator())
 
 
+async def by_li(city: Identity, method: str, path: str, **sent: Any) -> httpx.Response:
+    """Ms Li asks for something, with a key."""
+    headers = await hers(city) | {"Idempotency-Key": "k-1"}
+    return await city.http.request(method, path, headers=headers, **sent)
+
+
+def operator(method: str, path: str, **sent: Any) -> Doing:
+    async def doing(city: Identity) -> None:
+        answer = await city.http.request(method, path, headers=city.operator(), **sent)
+        assert answer.is_success, answer.text
+
+    return doing
+
+
+TERMS = {"acts": ["apply"], "since": "2026-03-02", "until": "2026-12-31"}
+
+
+async def offer(city: Identity) -> str:
+    await city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+    answer = await by_li(city, "POST", "/mandates", json={"agent": "person-wang-wei", "terms": TERMS})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def accept(city: Identity) -> None:
+    """Of a mandate that was offered to her."""
+    by = Actor(kind="person", account="person-wang-wei")
+    await city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+    wish = mandates.MandateWish.model_validate({"agent": "person-li-na", "terms": TERMS})
+    mandate, _ = await mandates.offer(city.desk, by, "mandate-" + "a" * 26, wish, "digest")
+    await by_li(city, "POST", f"/mandates/{mandate.id}/accept")
+
+
+async def take_back(city: Identity) -> None:
+    await by_li(city, "DELETE", f"/mandates/{await offer(city)}")
+
+
+async def end_guardian(city: Identity) -> None:
+    await operator("PUT", GUARDIAN, json={})(await guarded(city))
+    await operator("DELETE", GUARDIAN)(city)
+
+
+async def guarded(city: Identity) -> Identity:
+    await city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+    return city
+
+
+async def keep_guardian(city: Identity) -> None:
+    await operator("PUT", GUARDIAN, json={})(await guarded(city))
+
+
+async def withdraw_consent(city: Identity) -> None:
+    by = Actor(kind="person", account="person-li-na")
+    await consents.give(city.desk, by, "person-li-na", "web", "openid")
+    await by_li(city, "DELETE", "/me/consents/web")
+
+
+STANDING_IN = "/people/person-zhang/substitutions/substitution-1"
+GUARDIAN = "/people/person-li-na/guardians/person-wang-wei"
+
+
+async def stand_in(city: Identity) -> None:
+    for login, roles in (("zhang", ["clerk"]), ("zhao", ["head"])):
+        posts = [{"organisation": "police", "division": "2102", "roles": roles}]
+        await city.put(f"/people/person-{login}", LI_NA | {"login": login, "mail": None, "posts": posts})
+    wish = {"organisation": "police", "division": "2102", "roles": ["head"], "instead_of": "person-zhao"}
+    await operator("PUT", STANDING_IN, json=wish | {"since": "2026-03-02", "until": "2026-03-31"})(city)
+
+
+async def stand_in_no_more(city: Identity) -> None:
+    await stand_in(city)
+    await operator("DELETE", STANDING_IN)(city)
+
+
+async def register(city: Identity) -> None:
+    answer = await city.http.post("/registrations", json=ZHOU_TING, headers={"Idempotency-Key": "k-1"})
+    assert answer.status_code == 201, answer.text
+
+
+async def at_window(city: Identity) -> None:
+    posts = [{"organisation": "police", "division": "2102", "roles": ["clerk"]}]
+    await city.put("/people/person-li-na", LI_NA | {"posts": posts})
+    wish = {name: value for name, value in ZHOU_TING.items() if name != "proofs"}
+    answer = await by_li(city, "POST", "/registrations/window", json=wish)
+    assert answer.status_code == 201, answer.text
+
+
+async def suspend(city: Identity) -> None:
+    await operator("PUT", "/organisations/police/suspension")(city)
+
+
+async def resume(city: Identity) -> None:
+    await suspend(city)
+    await operator("DELETE", "/organisations/police/suspension")(city)
+
+
+COMPANY = {"name": "大连示例海产品有限公司", "representative": "person-li-na"}
+PAGES = "the form of `POST {}`: the command notes it"
 NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/authorize"): ("signed-in", lambda city: city.code()),
     ("POST", "/authorize/passkey"): ("signed-in", enter),
@@ -186,6 +288,28 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("DELETE", "/people/{id}/sessions"): ("signed-out-everywhere", sign_out_somebody),
     ("POST", "/keys/rotate"): ("key-rotated", lambda city: city.http.post("/keys/rotate", headers=city.operator())),
     ("DELETE", "/keys/{kid}"): ("key-destroyed", destroy),
+    ("PUT", "/organisations/{code}/suspension"): ("organisation-suspended", suspend),
+    ("DELETE", "/organisations/{code}/suspension"): ("organisation-resumed", resume),
+    ("PUT", "/people/{id}/substitutions/{substitution}"): ("substitution-kept", stand_in),
+    ("DELETE", "/people/{id}/substitutions/{substitution}"): ("substitution-withdrawn", stand_in_no_more),
+    ("POST", "/mandates"): ("mandate-offered", offer),
+    ("POST", "/mandates/{mandate}/accept"): ("mandate-accepted", accept),
+    ("DELETE", "/mandates/{mandate}"): ("mandate-ended", take_back),
+    ("PUT", "/people/{ward}/guardians/{guardian}"): ("mandate-registered", keep_guardian),
+    ("DELETE", "/people/{ward}/guardians/{guardian}"): ("mandate-ended", end_guardian),
+    ("DELETE", "/me/consents/{client}"): ("consent-withdrawn", withdraw_consent),
+    ("POST", "/registrations"): ("registration-begun", register),
+    ("POST", "/registrations/window"): ("registration-begun", at_window),
+    ("POST", "/registrations/{registration}/code"): "noted as `registration-went-on`, see test_registrations",
+    ("POST", "/registrations/{registration}/login"): "noted as `registration-went-on`, see test_registrations",
+    ("POST", "/register"): PAGES.format("/registrations"),
+    ("POST", "/register/code"): PAGES.format("/registrations/{registration}/code"),
+    ("POST", "/register/login"): PAGES.format("/registrations/{registration}/login"),
+    ("PUT", "/companies/{code}"): ("company-kept", operator("PUT", "/companies/91210200MA0EXAMPH3", json=COMPANY)),
+    ("POST", "/companies"): "noted as `company-claimed`, see test_companies",
+    ("DELETE", "/people/{id}"): ("account-forgotten", operator("DELETE", "/people/person-li-na")),
+    ("POST", "/people/{id}/data-key"): ("data-key-renewed", operator("POST", "/people/person-li-na/data-key")),
+    ("POST", "/master-keys/rewrap"): ("data-keys-rewrapped", operator("POST", "/master-keys/rewrap")),
     ("POST", "/ops/parked/retry"): ("parked-retried", ops("retry")),
     ("POST", "/ops/parked/drop"): ("parked-dropped", ops("drop")),
     ("POST", "/ops/replay"): ("replay-started", replay),

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.identity.accounts.domain import Person
+from services.identity.accounts.passwords import Passwords
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
 from services.identity.posts.domain import Post
@@ -56,6 +57,8 @@ LI_NA = {
     "language": "zh",
     "posts": [],
 }
+CHEAP = Passwords(memory_kib=64, passes=1)
+"""Hashes for tests that are not about how long one takes."""
 WEB = {"kind": "application", "name": "通办 Web", "redirect_uris": [RETURN, "https://portal.example.org/back"]}
 
 
@@ -70,7 +73,7 @@ def settings(issuer: str = ISSUER) -> IdentitySettings:
         key_passphrase=SecretStr("a passphrase for tests"),
         lookup_key=SecretStr("a lookup key for tests, long enough"),
         operator_secret=SecretStr(OPERATOR_SECRET),
-        master_key_file=Path("there is none: the tests have a service for that"),
+        master_key_file=Path("/dev/null/no keys in tests: they have a service for them"),
     )
 
 
@@ -109,6 +112,7 @@ class Identity:
     async def replica(self) -> "Identity":
         """Another process of the service, over the same store and bus, with a browser of its own."""
         app, runtime, desk = build_for_tests(settings(self.desk.issuer), self.database, self.clock, self.bus, self.kms)
+        object.__setattr__(desk, "passwords", CHEAP)
         await self.bus.join(runtime)
         return replace(self, app=app, runtime=runtime, desk=desk, http=self.browser())
 
@@ -192,6 +196,7 @@ async def running_at(issuer: str, clock: FakeClock | None = None) -> AsyncIterat
     """A city with an operator only, for people who reach it there."""
     clock, bus, database, kms = clock or FakeClock(), MemoryBus(), MemoryDatabase(), FakeKms()
     app, runtime, desk = build_for_tests(settings(issuer), database, clock, bus, kms)
+    object.__setattr__(desk, "passwords", CHEAP)
     await bus.join(runtime)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=issuer) as http:
         yield Identity(app, runtime, desk, bus, clock, database, http, kms)

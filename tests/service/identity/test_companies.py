@@ -10,7 +10,7 @@ import pytest
 from services.identity.companies.domain import KEPT, LIFE
 from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller
-from shared.contracts.identity import CompanyRegistered
+from shared.contracts.identity import ActNoted, CompanyRegistered
 from tests.service.identity.conftest import Identity
 from tests.service.identity.registering import ID_NUMBER, Registers, registered
 
@@ -50,6 +50,8 @@ async def test_a_company_is_registered_once_its_register_confirms_who_represents
     answer = await claim(city, zhou_ting)
     assert (answer.status_code, answer.json()["state"]) == (201, "asked")
     await city.bus.settle()
+    (noted,) = [one for one in city.bus.said(ActNoted) if one["act"] == "company-claimed"]
+    assert (noted["by"]["account"], noted["by"]["kind"]) == (zhou_ting, "person")
     wish = registers.wishes()[-1]
     assert (wish["resource"], wish["purpose"], wish["subject"]) == (
         "market.legal-representative",

@@ -134,7 +134,8 @@ async def test_a_change_of_owner_is_told_by_both_in_the_write_that_makes_it(city
     await city.put("/organisations/police", POLICE | {"matters": []})
     await city.put("/organisations/hrss", HRSS | {"matters": [*HRSS["matters"], "residence-permit"]})
     await city.bus.settle()
-    told = [((r.key or b"").decode(), (dict(r.headers)["ce_type"] or b"").decode()) for r in city.bus.records[before:]]
+    records = [record for record in city.bus.records[before:] if record.topic != "identity.audit"]
+    told = [((r.key or b"").decode(), (dict(r.headers)["ce_type"] or b"").decode()) for r in records]
     assert told == [
         ("organisation-police", OrganisationPublished.type),
         ("organisation-police", DutyReleased.type),

@@ -13,7 +13,7 @@ from services.identity.proofs.verifiers import CODE_TRIES, NOT_TAKEN
 from services.identity.registrations.commands import LIMITS
 from services.identity.registrations.domain import KEPT, LIFE, LOGINS
 from shared import logging as our_logging
-from shared.contracts.identity import AccountOpened, CodeIssued, ContactPublished, PersonProven
+from shared.contracts.identity import AccountOpened, ActNoted, CodeIssued, ContactPublished, PersonProven
 from tests.service.identity.conftest import PASSWORD as LI_NAS
 from tests.service.identity.conftest import Identity
 from tests.service.identity.registering import (
@@ -41,6 +41,12 @@ def states(view: dict[str, Any]) -> dict[str, str]:
 async def signs_in(city: Identity, login: str, password: str = PASSWORD) -> bool:
     answer = await city.submit(await city.form(), login=login, password=password)
     return answer.status_code == 303
+
+
+async def went_on(city: Identity) -> list[str]:
+    """What was noted of how registrations went on."""
+    await city.bus.settle()
+    return [one["ground"] for one in city.bus.said(ActNoted) if one["act"] == "registration-went-on"]
 
 
 # -- the good road ----------------------------------------------------------------------------------------
@@ -98,6 +104,7 @@ async def test_a_code_is_sent_once_the_registers_have_confirmed(city: Identity, 
     assert (await look(city, begun))["code_expected"] is True
     done = await step(city, begun, "code", registers.code())
     assert (done.json()["state"], done.json()["code_expected"]) == ("opened", False)
+    assert await went_on(city) == ["code"]
     assert await signs_in(city, "zhou.ting")
 
 
@@ -238,6 +245,7 @@ async def test_a_login_name_that_is_taken_is_told_only_to_who_is_proven_and_anot
     assert [fault["pointer"] for fault in wrong.json()["faults"]] == ["/login"]
     assert (await step(city, begun, "login", "li.na")).json()["login_taken"] is True
     assert (await step(city, begun, "login", "Zhou.Ting ")).json()["state"] == "opened"
+    assert await went_on(city) == ["login"] * 2
     assert await signs_in(city, "zhou.ting")
     assert await signs_in(city, "li.na", LI_NAS), "Ms Li's account is as it was"
 

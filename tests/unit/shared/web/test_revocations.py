@@ -51,15 +51,16 @@ async def test_what_others_lose_is_nothing_to_do_with_it(
     assert (await post(client, signer.token(**VERSIONS))).status_code == 201
 
 
-@pytest.mark.parametrize("scope", ["mandate:mandate-1", "mandate:mandate-0", "user:person-wang"])
+@pytest.mark.parametrize("scope", ["mandate:mandate-1", "mandate:mandate-0", "user:person-wang", "factors:person-wang"])
 async def test_who_acts_for_somebody_stands_on_each_mandate_and_on_themselves(
     client: httpx.AsyncClient, signer: Signer, clock: FakeClock, revocations: Revocations, scope: str
 ) -> None:
     versions = {"mandate-1": 4, "mandate-0": 4}
     mandate = {"id": "mandate-1", "acts": ["see"], "items": [], "versions": versions}
-    token = signer.token(act={"sub": "person-wang"}, mandate=mandate, uv=4)
+    token = signer.token(act={"sub": "person-wang"}, mandate=mandate, uv=4, fv=4)
     revoke(revocations, clock, scope, 4)
-    revoke(revocations, clock, "user:person-li-na", 9)
+    for principals in ("user:person-li-na", "factors:person-li-na"):
+        revoke(revocations, clock, principals, 9)
     assert (await post(client, token)).json()["code"] == "mandate_does_not_cover", (
         "the principal's sign-outs are theirs"
     )

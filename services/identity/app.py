@@ -26,6 +26,7 @@ from services.identity.companies import commands as companies
 from services.identity.companies.domain import Claim, Company
 from services.identity.companies.store import CLAIM_INDEXES, COMPANY_INDEXES
 from services.identity.consents import api as consents_api
+from services.identity.consents import pages as consent_pages
 from services.identity.consents.domain import Consent
 from services.identity.consents.store import INDEXES as CONSENT_INDEXES
 from services.identity.datakeys import commands as data_keys
@@ -46,6 +47,7 @@ from services.identity.keys.keyring import Keyring
 from services.identity.lookup import Lookup
 from services.identity.mandates import api as mandates_api
 from services.identity.mandates import commands as mandates
+from services.identity.mandates import pages as mandate_pages
 from services.identity.mandates.domain import Mandate
 from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
@@ -89,7 +91,8 @@ VERSION = "0.1.0"
 ROUTERS = (
     organisations_api.router, accounts_api.router, accounts_pages.router, posts_api.router, sessions_api.router,
     sessions_pages.router, factors_api.router, factors_pages.router, factors_pages.assets, keys_api.router,
-    tokens_api.router, mandates_api.router, consents_api.router, signin_pages.router, proofs_api.router,
+    tokens_api.router, mandates_api.router, mandate_pages.router, consents_api.router,
+    consent_pages.router, signin_pages.router, proofs_api.router,
     registrations_api.router, registration_pages.router, companies_api.router, personal_api.router,
     personal_pages.router, audit_api.router,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from services.identity.desk import Desk
@@ -110,6 +110,12 @@ def is_secure(desk: Desk) -> bool:
 def answering(address: str, told: Mapping[str, str]) -> str:
     """A registered address with an answer."""
     return f"{address}{'&' if '?' in address else '?'}{urlencode(told)}" if told else address
+
+
+def back_to(desk: Desk, address: str, state: str, **answer: str) -> Response:
+    """To the application, with the issuer's name against mix-ups (RFC 9207)."""
+    told = answer | ({"state": state} if state else {}) | {"iss": desk.issuer}
+    return RedirectResponse(answering(address, told), status_code=303)
 
 
 def leading_to(address: str) -> str:

@@ -12,5 +12,9 @@ WORDS: Mapping[str, Text] = {
         en="The browsers in which you are signed in, and signing out of them.",
     ),
     "factors_about": Text(zh="验证器应用、通行密钥和恢复码。", en="Authenticator app, passkeys and recovery codes."),
+    "mandates_about": Text(zh="谁可以代您办事，您可以代谁办事。", en="Who may act for you, and for whom you may act."),
+    "consents_about": Text(
+        zh="哪些应用可使用您的信息，并可收回授权。", en="Which applications know what of you, and taking it back."
+    ),
     "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
 }

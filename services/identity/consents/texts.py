@@ -19,5 +19,18 @@ WORDS: Mapping[str, Text] = {
     ),
     "agree": Text(zh="同意", en="Agree"),
     "decline": Text(zh="不同意", en="Decline"),
+    "mine_title": Text(zh="授权的应用", en="Applications you let in"),
+    "mine_lead": Text(
+        zh="以下应用可使用您的信息。收回授权立即生效，并使该应用退出登录。",
+        en="These applications may know this of you. Taking it back works at once and ends what they hold.",
+    ),
+    "none": Text(zh="没有授权任何应用。", en="There are none."),
+    "given": Text(zh="授权于 {day}", en="since {day}"),
+    "withdraw": Text(zh="收回授权", en="Take back"),
+    "refused_title": Text(zh="无法继续", en="This cannot go on"),
+    "stale": Text(
+        zh="页面已失效，请回到应用重新登录。",
+        en="This page is no longer valid. Please go back to the application and sign in again.",
+    ),
     "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
 }

@@ -12,6 +12,8 @@ from services.identity.accounts.domain import Client, Person, client_id
 from services.identity.attempts.commands import attempt
 from services.identity.attempts.domain import ADDRESSES, CODES, PASSWORDS, TooManyAttempts
 from services.identity.audit import acts
+from services.identity.consents import commands as consents
+from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
 from services.identity.factors import commands as factors
 from services.identity.factors.domain import FormUsed, WrongFactor
@@ -179,10 +181,14 @@ async def go_on(desk: Desk, wish: Wish, browser: Browser) -> Arrived | Halfway |
 
 async def answer(desk: Desk, wish: AuthorizationRequest, session: Session) -> str:
     """A code for the application, which hears from now on when the session is over. Raises `AccessDenied` where the
-    person may not act as it was asked."""
+    person may not act as it was asked, and `ConsentRequired` where they have not agreed to what is asked."""
+    await capacity(desk, await desk.people.get(session.person), wish.acting_as)
+    client = await desk.clients.get(client_id(wish.client))
+    if client.asks_consent and "consent" in wish.prompt.split():
+        raise ConsentRequired
+    await consents.standing(desk, session.person, client, wish.scope)
     if wish.client not in session.applications:
         session = await desk.sessions.change(session.id, lambda session: session.serve(wish.client))
-    await capacity(desk, await desk.people.get(session.person), wish.acting_as)
     asked = Asked(wish.client, wish.redirect_uri, wish.challenge, wish.scope, wish.nonce, wish.acting_as)
     return await give_code(desk, asked, session)
 

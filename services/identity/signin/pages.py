@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from services.identity.accounts.domain import client_id
 from services.identity.attempts.domain import TooManyAttempts, WrongProof
 from services.identity.browser import (
-    answering,
+    back_to,
     browser_of,
     keep_secret,
     keep_session,
@@ -21,6 +21,8 @@ from services.identity.browser import (
     page_templates,
     secret_of,
 )
+from services.identity.consents import pages as consenting
+from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
 from services.identity.factors import commands as factors
 from services.identity.factors import passkeys
@@ -69,7 +71,7 @@ async def authorize(request: Request, desk: TheDesk) -> Response:
         wish = commands.checked(client, asked, language)
         return await _begin(request, desk, wish)
     except OAuthError as error:
-        return _back(
+        return back_to(
             desk, asked["redirect_uri"], asked.get("state", ""), error=error.code, error_description=error.detail
         )
 
@@ -169,8 +171,8 @@ async def resume(request: Request, desk: TheDesk) -> Response:
         return RedirectResponse(wish.next if is_there else START, 303)
     if not is_there:
         error = UnmetAuthentication()
-        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
-    return await _answered(desk, wish, session)
+        return back_to(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
+    return await _answered(request, desk, wish, session)
 
 
 async def _is_known(desk: Desk, wish: Wish) -> bool:
@@ -204,17 +206,22 @@ async def _onward(request: Request, desk: Desk, wish: Wish, arrived: commands.Ar
     elif isinstance(wish, Visit):
         page = RedirectResponse(wish.next, 303)
     else:
-        page = await _answered(desk, wish, arrived.session)
+        page = await _answered(request, desk, wish, arrived.session)
     return keep_session(page, desk, arrived.kept)
 
 
-async def _answered(desk: Desk, wish: AuthorizationRequest, session: Session) -> Response:
-    """To the application: with a code or, where the person may not act as it was asked, with that."""
+async def _answered(request: Request, desk: Desk, wish: AuthorizationRequest, session: Session) -> Response:
+    """To the application: with a code or, where the person may not act as it was asked, with that. Where the person has
+    not agreed yet to what it asks for, they are asked."""
     try:
         code = await commands.answer(desk, wish, session)
+    except ConsentRequired as error:
+        if wish.may_ask:
+            return await consenting.ask(request, desk, wish, session)
+        return back_to(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
     except AccessDenied as error:
-        return _back(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
-    return _back(desk, wish.redirect_uri, wish.state, code=code)
+        return back_to(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
+    return back_to(desk, wish.redirect_uri, wish.state, code=code)
 
 
 async def _door(
@@ -297,9 +304,3 @@ def _stale(request: Request, form: Door | Halfway | Resume | None, is_known: boo
 def _refused(request: Request, language: Language, why: str) -> Response:
     t = words(language, WORDS)
     return templates.TemplateResponse(request, "refused.html", {"t": t, "why": t[why]}, status_code=400)
-
-
-def _back(desk: Desk, redirect_uri: str, state: str, **answer: str) -> Response:
-    """To the application, with the issuer's name against mix-ups (RFC 9207)."""
-    told = answer | ({"state": state} if state else {}) | {"iss": desk.issuer}
-    return RedirectResponse(answering(redirect_uri, told), status_code=303)

@@ -11,7 +11,7 @@ from services.identity.consents import commands as consents
 from services.identity.mandates import commands as mandates
 from shared.contracts.acts import Actor
 from shared.messaging.envelope import Record
-from tests.service.identity.conftest import DIVISIONS, LI_NA, NAMED, OPERATOR_SECRET, POLICE, WEB, Identity
+from tests.service.identity.conftest import ASKED, DIVISIONS, LI_NA, NAMED, OPERATOR_SECRET, POLICE, WEB, Identity
 from tests.service.identity.registering import ZHOU_TING
 from tests.service.identity.walking import FACTORS, Walker, form
 
@@ -209,6 +209,36 @@ async def keep_guardian(city: Identity) -> None:
     await operator("PUT", GUARDIAN, json={})(await guarded(city))
 
 
+async def agree(city: Identity) -> Walker:
+    """On her way to somebody else's application."""
+    bank = WEB | {"asks_consent": True}
+    assert (await city.put("/clients/bank", bank)).status_code < 300
+    li = Walker(city, city.http)
+    asking = await li.sign_in("/authorize", **(ASKED | {"client_id": "bank"}))
+    await li.send(form(asking, "/consent"), answer="agree")
+    return li
+
+
+async def withdraw_on_page(city: Identity) -> None:
+    li = await agree(city)
+    await li.send(form(await li.get("/account/consents"), "/account/consents/withdraw"))
+
+
+async def offer_on_page(city: Identity) -> Walker:
+    await guarded(city)
+    li = Walker(city, city.http)
+    await li.sign_in()
+    page = form(await li.get("/account/mandates"), "/account/mandates")
+    fields = {"agent": "person-wang-wei", "acts": "apply", "until": str(TERMS["until"])}
+    assert (await li.send(page, **fields)).status_code == 303
+    return li
+
+
+async def end_mandate_on_page(city: Identity) -> None:
+    li = await offer_on_page(city)
+    await li.send(form(await li.get("/account/mandates"), "/account/mandates/answer"), answer="end")
+
+
 async def withdraw_consent(city: Identity) -> None:
     by = Actor(kind="person", account="person-li-na")
     await consents.give(city.desk, by, "person-li-na", "web", "openid")
@@ -261,6 +291,10 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/authorize/passkey"): ("signed-in", enter),
     ("POST", "/authorize/second"): ("stepped-up", second),
     ("POST", "/account/sessions/end"): ("session-ended", end_on_page),
+    ("POST", "/consent"): ("consent-given", agree),
+    ("POST", "/account/consents/withdraw"): ("consent-withdrawn", withdraw_on_page),
+    ("POST", "/account/mandates"): ("mandate-offered", offer_on_page),
+    ("POST", "/account/mandates/answer"): ("mandate-ended", end_mandate_on_page),
     ("POST", "/account/factors/app"): ("factor-added", walk),
     ("POST", "/account/factors/passkeys"): ("factor-added", add_passkey),
     ("POST", "/account/factors/recovery"): ("recovery-codes-made", lambda city: send_on(city, "recovery")),

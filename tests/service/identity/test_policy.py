@@ -42,6 +42,12 @@ PERSONAL_PAGES = (
     ("POST", "/account/factors/recovery"),
     ("GET", "/account/factors/remove"),
     ("POST", "/account/factors/remove"),
+    ("GET", "/account/mandates"),
+    ("POST", "/account/mandates"),
+    ("POST", "/account/mandates/answer"),
+    ("GET", "/account/consents"),
+    ("POST", "/account/consents/withdraw"),
+    ("POST", "/consent"),
 )
 
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.

@@ -31,6 +31,7 @@ from services.identity.posts.domain import Post, Substitution
 from shared.contracts.identity import DutyAssigned, DutyReleased, RevocationPublished
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
+from shared.testing.kms import FakeKms
 from tests.service.identity.conftest import DIVISIONS, HRSS, ISSUER, OPERATOR_SECRET, POLICE, settings
 
 TODAY = date(2026, 3, 2)
@@ -97,7 +98,7 @@ def post(division: str, *roles: str, organisation: str = "police") -> Post:
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     bus, clock, asked = MemoryBus(), FakeClock(), list[str]()
-    app, runtime, desk = build_for_tests(settings(), MemoryDatabase(), clock, bus)
+    app, runtime, desk = build_for_tests(settings(), MemoryDatabase(), clock, bus, FakeKms())
     await bus.join(runtime)
     async with operator(ISSUER, OPERATOR_SECRET, httpx.ASGITransport(app)) as http:
 

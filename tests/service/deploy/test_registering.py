@@ -22,6 +22,7 @@ from shared.contracts.identity import CodeIssued, CompanyRegistered, PersonProve
 from shared.contracts.sharing import AnswerDelivered, AnswerRefused
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus
+from shared.testing.kms import FakeKms
 from tests.service.deploy.departments import Departments, departments
 from tests.service.identity.conftest import ISSUER, settings
 
@@ -92,7 +93,7 @@ async def _load(city: City, identity: httpx.AsyncClient, sharing: httpx.AsyncCli
 @pytest.fixture
 async def town(files: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
     clock, bus = FakeClock(), MemoryBus()
-    identity_app, identity_runtime, desk = build_identity(settings(), MemoryDatabase(), clock, bus)
+    identity_app, identity_runtime, desk = build_identity(settings(), MemoryDatabase(), clock, bus, FakeKms())
     known = {name: value for name, value in settings().model_dump().items() if name in SharingSettings.model_fields}
     sharing_app, sharing_runtime, _ = build_sharing(SharingSettings.model_validate(known), MemoryDatabase(), clock, bus)
     for runtime in (identity_runtime, sharing_runtime):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -10,6 +11,7 @@ import jwt
 import pytest
 
 from services.identity.signin.domain import HALFWAY
+from shared.contracts.identity import ActNoted
 from shared.store.repository import EPOCH
 from tests.service.identity.conftest import LI_NA, WEB, Identity
 from tests.service.identity.walking import FACTORS, App, Walker, form, is_second, leads
@@ -362,3 +364,32 @@ async def test_of_who_is_forgotten_no_factor_is_left(li: Walker) -> None:
     assert forgotten.status_code == 204
     (kept,) = await li.city.desk.factors.collection.find({})
     assert (kept["app"], kept["passkeys"], kept["recovery"]) == (None, [], [])
+
+
+# -- noted ------------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_second_factor_is_noted_of_whose_it_is_and_a_used_recovery_code_as_well(li: Walker) -> None:
+    async with li.city.browser() as http:
+        other = elsewhere(li, http)
+        page = await other.second(await other.sign_in(), code="000000")
+        leads(await other.second(page, recovery=li.codes[0]), "/account")
+    await li.city.bus.settle()
+    told = {one["act"]: one for one in li.city.bus.said(ActNoted)}
+    refused, used = told["second-factor-refused"], told["recovery-code-used"]
+    assert (refused["on"], refused["ground"], refused["result"]) == ("person-li-na", "wrong_factor", "refused")
+    assert (refused["by"]["kind"], refused["by"]["place"] is None) == ("visitor", False), "nobody has proved who it is"
+    assert (used["on"], used["result"]) == ("person-li-na", "done")
+
+
+async def test_a_wrong_passkey_at_the_door_is_noted_of_nobody(named_city: Identity) -> None:
+    li = Walker(named_city, named_city.http)
+    await li.sign_in()
+    await li.add_passkey()
+    async with named_city.browser() as http:
+        door = await Walker(named_city, http).get("/sign-in")
+        refused = await replace(li, http=http).enter(door, origin="https://evil.example.org")
+        assert refused.status_code == 422
+    await named_city.bus.settle()
+    (one,) = [one for one in named_city.bus.said(ActNoted) if one["act"] == "sign-in-refused"]
+    assert (one["on"], one["ground"], one["by"]["account"]) == ("passkey", "wrong_factor", None)

@@ -214,7 +214,7 @@ async def agree(city: Identity) -> Walker:
     bank = WEB | {"asks_consent": True}
     assert (await city.put("/clients/bank", bank)).status_code < 300
     li = Walker(city, city.http)
-    asking = await li.sign_in("/authorize", **(ASKED | {"client_id": "bank"}))
+    asking = await li.sign_in("/authorize", **(ASKED | {"client_id": "bank", "scope": "openid"}))
     await li.send(form(asking, "/consent"), answer="agree")
     return li
 

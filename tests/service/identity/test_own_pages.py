@@ -25,7 +25,7 @@ def told(answer: httpx.Response) -> dict[str, str]:
 @pytest.fixture
 async def li(city: Identity) -> Walker:
     """Ms Li, signed in; and a bank that asks."""
-    assert (await city.put("/clients/bank", BANK)).status_code == 201
+    assert (await city.put("/clients/bank", BANK)).status_code == 200
     li = Walker(city, city.http)
     await li.sign_in()
     return li
@@ -67,7 +67,7 @@ async def test_only_agreeing_agrees(li: Walker, answer: str) -> None:
 
 async def test_where_nobody_may_be_asked_the_application_hears_why(city: Identity) -> None:
     asked = OF_BANK | {"redirect_uri": "https://portal.example.org/back"}
-    assert (await city.put("/clients/bank", BANK)).status_code == 201
+    assert (await city.put("/clients/bank", BANK)).status_code == 200
     li = Walker(city, city.http)
     await li.sign_in("/authorize", **asked)
     answer = await li.get("/authorize", **(asked | {"prompt": "none"}))
@@ -108,7 +108,9 @@ async def test_what_was_agreed_to_is_seen_and_taken_back_and_its_tokens_end(city
     gone = await li.send(form(page, "/account/consents/withdraw"))
     assert gone.headers["location"] == "/account/consents"
     assert "没有授权任何应用" in (await li.get("/account/consents")).text
-    assert (await city.http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+    await city.bus.settle()
+    ended = await city.http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})
+    assert (ended.status_code, ended.json()["code"]) == (401, "token_revoked")
     assert (await li.send(form(page, "/account/consents/withdraw"))).status_code == 303, "sent twice it harms nobody"
 
 

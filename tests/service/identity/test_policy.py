@@ -47,7 +47,6 @@ PERSONAL_PAGES = (
     ("POST", "/account/mandates/answer"),
     ("GET", "/account/consents"),
     ("POST", "/account/consents/withdraw"),
-    ("POST", "/consent"),
 )
 
 # One row a route: the answers in the order of CALLERS, or PUBLIC: anybody, whatever the answer.
@@ -62,6 +61,7 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/authorize/resume"): PUBLIC,
     ("GET", "/sign-in"): PUBLIC,
     **dict.fromkeys(PERSONAL_PAGES, BY_BROWSER),
+    ("POST", "/consent"): BY_BROWSER,
     ("POST", "/token"): PUBLIC,
     ("POST", "/revoke"): PUBLIC,
     ("GET", "/logout"): PUBLIC,

@@ -104,7 +104,7 @@ async def test_what_was_agreed_to_is_seen_and_taken_back_and_its_tokens_end(city
     token = (await city.redeem(answer["code"], client_id="bank", code_verifier=VERIFIER)).json()["access_token"]
     assert (await city.http.get("/userinfo", headers={"Authorization": f"Bearer {token}"})).status_code == 200
     page = await li.get("/account/consents")
-    assert WEB["name"] in page.text
+    assert str(WEB["name"]) in page.text
     gone = await li.send(form(page, "/account/consents/withdraw"))
     assert gone.headers["location"] == "/account/consents"
     assert "没有授权任何应用" in (await li.get("/account/consents")).text

@@ -7,6 +7,7 @@ from shared.contracts import Text
 WORDS: Mapping[str, Text] = {
     "title": Text(zh="我的账户", en="Your account"),
     "signed_in_as": Text(zh="您已登录：", en="You are signed in as"),
+    "account_number": Text(zh="账户编号：", en="Account number:"),
     "sessions_about": Text(
         zh="您在哪些设备上登录，并可从那里退出。",
         en="The browsers in which you are signed in, and signing out of them.",

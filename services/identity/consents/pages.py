@@ -20,7 +20,7 @@ from services.identity.browser import (
 from services.identity.consents import commands
 from services.identity.consents.texts import WORDS
 from services.identity.desk import Desk
-from services.identity.oauth import AccessDenied
+from services.identity.oauth import SCOPES, AccessDenied
 from services.identity.sealing import seal, unseal
 from services.identity.sessions.domain import Session
 from services.identity.signin import commands as signin
@@ -35,6 +35,8 @@ HERE = "/account/consents"
 pages = PersonalPages(Path(__file__).parent / "templates", WORDS)
 templates = page_templates(Path(__file__).parent / "templates")
 router = APIRouter(tags=["consents"], dependencies=[Depends(public("a person's own pages, by the browser's session"))])
+IN_ORDER = tuple(scope for scope in WORDS if scope in SCOPES)
+"""What is asked for, as a reader wants it: how long comes last."""
 Sealed = Annotated[str, Form(alias="request")]
 
 
@@ -62,7 +64,7 @@ async def ask(request: Request, desk: Desk, wish: AuthorizationRequest, session:
     shown = {
         "t": t,
         "asks": t["asks"].format(client=client.name),
-        "scopes": wish.scope.split(),
+        "scopes": [scope for scope in IN_ORDER if scope in wish.scope.split()],
         "request_token": seal(desk, Agreeing(wish=wish, session=session.id), secret),
     }
     page = templates.TemplateResponse(request, "consent.html", shown)
@@ -103,7 +105,7 @@ async def my_consents(request: Request, desk: TheDesk, owner: TheOwner) -> Respo
     shown = [
         {
             "name": name,
-            "scopes": "; ".join(t[scope] for scope in consent.scopes),
+            "scopes": "; ".join(t[scope] for scope in IN_ORDER if scope in consent.scopes),
             "given": t["given"].format(day=f"{consent.given_at.astimezone(CITY_TIME):%Y-%m-%d}"),
             "request_token": seal(desk, Withdrawing(consent=consent.client), owner.kept),
         }

@@ -138,6 +138,7 @@ async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
     await guarded(city)
     li = Walker(city, city.http)
     await li.sign_in()
+    assert "person-li-na" in (await li.get("/account")).text, "there one finds what others have to enter"
     page = form(await li.get("/account/mandates"), "/account/mandates")
     for _ in range(2):
         fields = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}

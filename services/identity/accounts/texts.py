@@ -12,5 +12,10 @@ WORDS: Mapping[str, Text] = {
         en="The browsers in which you are signed in, and signing out of them.",
     ),
     "factors_about": Text(zh="验证器应用、通行密钥和恢复码。", en="Authenticator app, passkeys and recovery codes."),
+    "my_data": Text(zh="我的个人信息", en="Your data"),
+    "data_about": Text(
+        zh="我们保存的关于您的全部信息，可查看和下载。",
+        en="Everything that is kept about you, to read and to download.",
+    ),
     "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
 }

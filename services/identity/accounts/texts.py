@@ -17,5 +17,10 @@ WORDS: Mapping[str, Text] = {
     "consents_about": Text(
         zh="哪些应用可使用您的信息，并可收回授权。", en="Which applications know what of you, and taking it back."
     ),
+    "my_data": Text(zh="我的个人信息", en="Your data"),
+    "data_about": Text(
+        zh="我们保存的关于您的全部信息，可查看和下载。",
+        en="Everything that is kept about you, to read and to download.",
+    ),
     "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
 }

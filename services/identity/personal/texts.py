@@ -35,13 +35,13 @@ _WORDS = {
     "factors": Text(zh="登录验证方式", en="What you prove with beside the password"),
     "app_since": Text(zh="验证器应用", en="Authenticator app"),
     "passkeys": Text(zh="通行密钥", en="Passkeys"),
-    "recovery_codes": Text(zh="剩余恢复代码", en="Recovery codes left"),
+    "recovery_codes": Text(zh="剩余恢复码", en="Recovery codes left"),
     "app_secret": Text(
         zh="验证器应用的密钥。得到它的人可以生成您的验证码，因此不显示。",
         en="The secret of your authenticator app. Who has it can make your codes.",
     ),
     "recovery_digests": Text(
-        zh="恢复代码的校验值。我们不保存恢复代码本身。",
+        zh="恢复码的校验值。我们不保存恢复码本身。",
         en="Check values of your recovery codes. The codes themselves are not kept.",
     ),
     "none": Text(zh="无", en="none"),

@@ -66,6 +66,14 @@ async def test_signing_in_to_one_s_own_pages_tells_no_application(li: Walker) ->
     assert kept["applications"] == ["web"]
 
 
+async def test_the_account_leads_to_all_that_is_about_it(li: Walker) -> None:
+    page = await li.get("/account", ui_locales="en")
+    ways = re.findall(r'<li><a href="(/[^"]+)"[^>]*>[^<]+</a><br>', page.text)
+    assert ways == [SESSIONS, "/account/factors", "/account/mandates", "/account/consents", "/me/data.html"]
+    for way in ways:
+        assert (await li.get(way)).status_code == 200
+
+
 # -- where one is signed in -------------------------------------------------------------------------------
 
 

@@ -53,6 +53,8 @@ class Caller:
     mandate: Mandate | None = None
     auth_time: int = 0
     """When the person last proved who they are (unix time)."""
+    by_consent: bool = False
+    """Whether somebody else's application asks, as far as the person let it."""
 
     @property
     def person(self) -> str:

@@ -40,10 +40,21 @@ class Rule:
         return Rule((*self.parties, *other.parties))
 
     @property
+    def directly(self) -> "Rule":
+        """The same callers, at the city's own applications only: what one has somebody else's application do goes as
+        far as the city's services, and not to what would let in others or outlast the consent."""
+        return Rule(tuple(_directly(party) for party in self.parties))
+
+    @property
     def whom(self) -> Text:
         """The parties' names."""
         names = [party.name for party in self.parties]
         return Text(zh="或".join(name.zh for name in names), en=" or ".join(name.en for name in names))
+
+
+def _directly(party: Party) -> Party:
+    name = Text(zh=f"{party.name.zh}（经本市自有应用）", en=f"{party.name.en} at an application of the city's own")
+    return Party(name, lambda caller: party.has(caller) and not caller.by_consent)
 
 
 def _kind(kind: str, zh: str, en: str) -> Rule:

@@ -16,7 +16,7 @@ signs_in = Act(
     "sessions.own",
     "查看和结束自己的登录",
     "see and end one's own sessions; programs have none",
-    PERSON | officer(),
+    (PERSON | officer()).directly,
 )
 # At a window an officer sees person and document together, and answers for it by name.
 may_register_people = Act(
@@ -26,20 +26,23 @@ may_register_people = Act(
     officer("clerk", "head"),
 )
 # An account with a post is an officer's, who may do no business (公务员法 Art. 59).
-may_represent = Act("companies.represent", "代表企业", "represent companies", PERSON)
+may_represent = Act("companies.represent", "代表企业", "represent companies", PERSON.directly)
 may_be_told_of = Act("userinfo.read", "告知应用登录者是谁", "tell an application who has signed in", PERSON | officer())
 may_keep_mandates = Act(
     "mandates.keep", "委托他人代办、接受或结束委托", "let others act for oneself, agree to act for them, end it",
-    PERSON | officer(),
+    (PERSON | officer()).directly,
 )  # fmt: skip
 may_keep_consents = Act(
-    "consents.own", "查看和撤回对应用的授权", "see which applications know what, and take it back", PERSON | officer()
+    "consents.own",
+    "查看和撤回对应用的授权",
+    "see which applications know what, and take it back",
+    (PERSON | officer()).directly,
 )
 may_keep_factors = Act(
     "factors.own",
     "查看和移除自己的第二种登录验证方式",
     "see and take away what one proves with beside the password",
-    PERSON | officer(),
+    (PERSON | officer()).directly,
 )
 may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
 

@@ -136,6 +136,7 @@ class _Claims(BaseModel):
             self.act.sub if self.act is not None else None,
             mandate,
             self.auth_time,
+            self.consent is not None,
         )
 
 

@@ -35,6 +35,8 @@ HERE = "/account/consents"
 pages = PersonalPages(Path(__file__).parent / "templates", WORDS)
 templates = page_templates(Path(__file__).parent / "templates")
 router = APIRouter(tags=["consents"], dependencies=[Depends(public("a person's own pages, by the browser's session"))])
+FIRST = 1
+"""The version of a consent that nobody has taken back yet: the form of the first one can be sent twice."""
 IN_ORDER = tuple(scope for scope in WORDS if scope in SCOPES)
 """What is asked for, as a reader wants it: how long comes last."""
 Sealed = Annotated[str, Form(alias="request")]
@@ -47,6 +49,8 @@ class Agreeing(BaseModel):
 
     wish: AuthorizationRequest
     session: str
+    version: int
+    """Of the consent there was: a form from before it was taken back agrees to nothing."""
 
 
 class Withdrawing(BaseModel):
@@ -60,12 +64,12 @@ class Withdrawing(BaseModel):
 async def ask(request: Request, desk: Desk, wish: AuthorizationRequest, session: Session) -> Response:
     """The page that asks for consent."""
     secret, t = secret_of(request, desk) or new_secret(), words(wish.language, WORDS)
-    client = await desk.clients.get(client_id(wish.client))
+    client, version = await desk.clients.get(client_id(wish.client)), await _version(desk, session.person, wish.client)
     shown = {
         "t": t,
         "asks": t["asks"].format(client=client.name),
         "scopes": [scope for scope in IN_ORDER if scope in wish.scope.split()],
-        "request_token": seal(desk, Agreeing(wish=wish, session=session.id), secret),
+        "request_token": seal(desk, Agreeing(wish=wish, session=session.id, version=version), secret),
     }
     page = templates.TemplateResponse(request, "consent.html", shown)
     page.headers["Content-Security-Policy"] = leading_to(wish.redirect_uri)
@@ -84,7 +88,10 @@ async def answer(
     agreeing = unseal(desk, Agreeing, sealed, secret_of(request, desk))
     if agreeing is None or agreeing.session != owner.session.id:
         return _stale(request, owner.language)
-    wish = agreeing.wish
+    wish = agreeing.wish.model_copy(update={"prompt": ""})
+    is_old = agreeing.version != await _version(desk, owner.person.id, wish.client)
+    if is_old or wish.lacks(owner.session, desk.clock.now()) is not None:
+        return _stale(request, wish.language)
     client = await desk.clients.find(client_id(wish.client))
     if client is None or not client.may_be_told_at(wish.redirect_uri):
         return _stale(request, wish.language)
@@ -93,7 +100,7 @@ async def answer(
             raise AccessDenied("The person does not agree")
         by = owner.by.model_copy(update={"client": wish.client})
         await commands.give(desk, by, owner.person.id, wish.client, wish.scope)
-        code = await signin.answer(desk, wish.model_copy(update={"prompt": ""}), owner.session)
+        code = await signin.answer(desk, wish, owner.session)
     except AccessDenied as error:
         return back_to(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
     return back_to(desk, wish.redirect_uri, wish.state, code=code)
@@ -122,6 +129,11 @@ async def withdraw(desk: TheDesk, owner: TheOwner, sealed: Sealed = "") -> Respo
         with suppress(NotFound):  # it has gone meanwhile
             await commands.withdraw(desk, owner.by, withdrawing.consent)
     return RedirectResponse(HERE, 303)
+
+
+async def _version(desk: Desk, person: str, client: str) -> int:
+    known = await desk.consents.find(commands.consent_id(person, client))
+    return known.token_version if known is not None else FIRST
 
 
 def _stale(request: Request, language: Literal["zh", "en"]) -> Response:

@@ -67,7 +67,7 @@ async def offer(desk: Desk, by: Actor, id_: str, wish: MandateWish, digest: str)
         faults.append(Fault("/terms/until", "too_long", "is more than three years after since"))
     if wish.agent in (person, principal):
         faults.append(Fault("/agent", "oneself", "nobody needs a mandate for this"))
-    elif await desk.people.find(wish.agent) is None:
+    elif (agent := await desk.people.find(wish.agent)) is None or agent.forgotten_at is not None:
         faults.append(Fault("/agent", "unknown_person", "there is no such account"))
     if faults:
         raise Invalid("The mandate cannot be offered", faults=tuple(faults))

@@ -17,7 +17,7 @@ from services.identity.sealing import seal, unseal
 from services.identity.web import Owner, PersonalPages, TheDesk, TheOwner
 from shared.clock import city_date
 from shared.day import LAST
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, IdempotencyKeyReused, Invalid, NotFound
 from shared.ids import derived_id, new_id
 from shared.web.authentication import public
 from shared.web.idempotency import body_digest
@@ -77,6 +77,8 @@ async def offer(
         wrong = {str(part) for fault in error.errors() for part in fault["loc"]}
         fields: set[str] = {"agent", "acts", "until"} & wrong or {"until"}
         return await _wrong(request, desk, owner, typed, fields)
+    except IdempotencyKeyReused:  # sent again with something else in it, by going back
+        return await _page(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
     except Invalid as error:
         return await _wrong(request, desk, owner, typed, {fault.pointer.rpartition("/")[2] for fault in error.faults})
     return RedirectResponse(HERE, 303)
@@ -130,7 +132,7 @@ async def _row(desk: Desk, owner: Owner, t: dict[str, str], mandate: Mandate) ->
     by_register = f" · {t['register']}" if mandate.source == "register" else ""
     return {
         "id": mandate.id,
-        "other": await _name(desk, mandate.principal if acts else mandate.agent),
+        "other": await _other(desk, mandate, acts=acts),
         "state": t[mandate.state] + by_register,
         "terms": _terms(t, mandate),
         "ways": ways,
@@ -150,8 +152,12 @@ def _terms(t: dict[str, str], mandate: Mandate) -> str:
     return "; ".join(parts)
 
 
-async def _name(desk: Desk, account: str) -> str:
-    """How the other side is called: they know each other, or would not be here."""
+async def _other(desk: Desk, mandate: Mandate, *, acts: bool) -> str:
+    """How the other side is called. Whoever only offered something gets to know nobody's name by it: the agent's is
+    told once they agreed."""
+    account = mandate.principal if acts else mandate.agent
+    if not acts and mandate.accepted_at is None:
+        return account
     if (person := await desk.people.find(account)) is not None:
         return person.name
     company = await desk.companies.find(account)

@@ -182,8 +182,8 @@ async def go_on(desk: Desk, wish: Wish, browser: Browser) -> Arrived | Halfway |
 async def answer(desk: Desk, wish: AuthorizationRequest, session: Session) -> str:
     """A code for the application, which hears from now on when the session is over. Raises `AccessDenied` where the
     person may not act as it was asked, and `ConsentRequired` where they have not agreed to what is asked."""
-    await capacity(desk, await desk.people.get(session.person), wish.acting_as)
     client = await desk.clients.get(client_id(wish.client))
+    await capacity(desk, client, await desk.people.get(session.person), wish.acting_as)
     if client.asks_consent and "consent" in wish.prompt.split():
         raise ConsentRequired
     await consents.standing(desk, session.person, client, wish.scope)

@@ -1,6 +1,6 @@
 """As what a person acts: in their own name, at one of their posts, or for somebody else by a mandate."""
 
-from services.identity.accounts.domain import Person
+from services.identity.accounts.domain import Client, Person
 from services.identity.desk import Desk
 from services.identity.mandates import commands as mandates
 from services.identity.mandates.commands import Acting
@@ -13,9 +13,14 @@ MANDATE_PREFIX = "mandate-"
 Capacity = Acting | Held | None
 
 
-async def capacity(desk: Desk, person: Person, wanted: str | None) -> Capacity:
+async def capacity(desk: Desk, client: Client, person: Person, wanted: str | None) -> Capacity:
     """`wanted`: `self`, a post's id (`<organisation>.<division>`), or a mandate's. Nothing wanted: the first post, or
-    `None`, which is one's own name. Raises `AccessDenied` for what the person may not act as now."""
+    `None`, which is one's own name. Raises `AccessDenied` for what the person may not act as now, there: applications
+    of somebody else's are for people in their own name, as it is only about themselves that people can consent."""
+    if client.asks_consent:
+        if wanted not in (None, ONESELF):
+            raise AccessDenied("Applications that ask for consent are for people in their own name")
+        return None
     if wanted == ONESELF:
         return None
     if wanted is not None and wanted.startswith(MANDATE_PREFIX):

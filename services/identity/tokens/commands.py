@@ -221,7 +221,7 @@ async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
         raise InvalidGrant
     session, person = found
     try:
-        acts_as = await capacity(desk, person, by.acting_as)
+        acts_as = await capacity(desk, client, person, by.acting_as)
         consent = await consents.standing(desk, person.id, client, by.scope)
     except (AccessDenied, ConsentRequired):
         raise InvalidGrant from None

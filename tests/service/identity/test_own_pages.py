@@ -1,14 +1,16 @@
 """Consent on the way to somebody else's application, taking it back, and mandates: on pages, without scripts."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import jwt
 import pytest
 
 from services.identity.consents.commands import consent_id
-from tests.service.identity.acts import agree, guarded, offer_on_page
-from tests.service.identity.conftest import ASKED, RETURN, VERIFIER, WEB, Identity
+from tests.service.identity.acts import TERMS, agree, guarded, offer_on_page
+from tests.service.identity.conftest import ASKED, LI_NA, RETURN, VERIFIER, WEB, Identity
 from tests.service.identity.walking import Walker, form
 
 BANK = WEB | {"name": "滨城银行", "asks_consent": True, "scopes": ["openid", "profile", "email"]}
@@ -92,6 +94,53 @@ async def test_nobody_agrees_by_anybody_elses_form(li: Walker) -> None:
     assert await li.city.desk.consents.find(consent_id("person-li-na", "bank")) is None
 
 
+async def test_a_form_from_before_the_consent_was_taken_back_agrees_to_nothing(li: Walker) -> None:
+    page = form(await asking(li), "/consent")
+    for _ in range(2):
+        assert "code" in told(await li.send(page, answer="agree")), "sent twice it is the same"
+    await li.send(form(await li.get("/account/consents"), "/account/consents/withdraw"))
+    assert (await li.send(page, answer="agree")).status_code == 400
+    assert "没有授权任何应用" in (await li.get("/account/consents")).text
+
+
+async def test_a_form_is_kept_no_longer_than_the_proof_that_was_asked_for(li: Walker) -> None:
+    page = form(await asking(li, max_age="60"), "/consent")
+    li.city.clock.forward(timedelta(minutes=2))
+    assert (await li.send(page, answer="agree")).status_code == 400
+    assert await li.city.desk.consents.find(consent_id("person-li-na", "bank")) is None
+
+
+@pytest.mark.parametrize("wanted", ["police.2102", "mandate-" + "a" * 26])
+async def test_somebody_else_s_application_is_for_people_in_their_own_name(li: Walker, wanted: str) -> None:
+    assert told(await asking(li, acting_as=wanted))["error"] == "access_denied"
+
+
+async def test_an_officer_is_a_person_there(li: Walker) -> None:
+    posts = [{"organisation": "police", "division": "2102", "roles": ["head"]}]
+    await li.city.put("/people/person-li-na", LI_NA | {"posts": posts})
+    await li.city.put("/clients/bank", BANK | {"scopes": ["openid", "services"]})
+    page = await asking(li, scope="openid services")
+    answer = told(await li.send(form(page, "/consent"), answer="agree"))
+    tokens = (await li.city.redeem(answer["code"], client_id="bank")).json()
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    assert (claims["kind"], claims["org"], claims["roles"]) == ("person", None, [])
+
+
+async def test_somebody_else_s_application_lets_in_nobody_and_sees_nothing_of_the_account(li: Walker) -> None:
+    await li.city.put("/clients/bank", BANK | {"scopes": ["openid", "services"]})
+    await guarded(li.city)
+    page = await asking(li, scope="openid services")
+    answer = told(await li.send(form(page, "/consent"), answer="agree"))
+    token = (await li.city.redeem(answer["code"], client_id="bank")).json()["access_token"]
+    await li.city.bus.settle()
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k-1"}
+    wish = {"agent": "person-wang-wei", "terms": TERMS}
+    assert (await li.http.post("/mandates", json=wish, headers=headers)).status_code == 403
+    for path in ("/me/sessions", "/me/consents", "/me/factors", "/me/data", "/me/mandates"):
+        assert (await li.http.get(path, headers=headers)).status_code == 403, path
+    assert (await li.http.get("/me", headers=headers)).status_code == 200
+
+
 async def test_a_form_from_before_the_address_was_taken_back_leads_nowhere(li: Walker) -> None:
     page = form(await asking(li), "/consent")
     await li.city.put("/clients/bank", BANK | {"redirect_uris": ["https://portal.example.org/back"]})
@@ -119,7 +168,9 @@ async def test_what_was_agreed_to_is_seen_and_taken_back_and_its_tokens_end(city
 
 async def test_a_mandate_is_offered_agreed_to_and_taken_back_on_pages(city: Identity) -> None:
     li = await offer_on_page(city)
-    assert "待接受" in (await li.get("/account/mandates")).text
+    page = await li.get("/account/mandates")
+    assert "待接受" in page.text
+    assert str(LI_NA["name"]) not in page.text, "nobody's name is told to whoever offers them something"
     async with city.browser() as http:
         wang = Walker(city, http, login="wang.wei")
         await wang.sign_in()
@@ -144,6 +195,39 @@ async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
         fields = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
         assert (await li.send(page, **fields)).status_code == 303
     assert (await li.get("/account/mandates")).text.count("待接受") == 1
+
+
+async def test_a_form_sent_again_with_something_else_says_so(city: Identity) -> None:
+    await guarded(city)
+    li = Walker(city, city.http)
+    await li.sign_in()
+    page = form(await li.get("/account/mandates"), "/account/mandates")
+    good = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
+    assert (await li.send(page, **good)).status_code == 303
+    answer = await li.send(page, **good | {"until": "2026-11-30"})
+    assert answer.status_code == 422
+    assert '<a href="#agent">页面已失效' in answer.text
+
+
+async def test_no_form_of_another_browser_or_of_nobody_changes_mandates_or_consents(city: Identity) -> None:
+    li = await offer_on_page(city)
+    await agree(city)
+    asked = await asking(li, scope="openid")
+    assert "code" in told(asked)
+    pages = {
+        "/account/mandates": "/account/mandates",
+        "/account/mandates/answer": "/account/mandates",
+        "/account/consents/withdraw": "/account/consents",
+    }
+    sent = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31", "answer": "end"}
+    async with city.browser() as http:
+        thief = Walker(city, http)
+        await thief.sign_in()
+        for action, page in pages.items():
+            for token in ("", "x" * 100, form(await thief.get(page), action).fields["request"]):
+                await li.http.post(action, data=sent | {"request": token})
+    assert (await li.get("/account/mandates")).text.count("待接受") == 1
+    assert "没有授权任何应用" not in (await li.get("/account/consents")).text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import structlog
 from services.identity.accounts.domain import Person
 from services.identity.audit import acts
 from services.identity.consents import commands as consents
+from services.identity.consents.store import all_of as all_consents
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
 from services.identity.factors import commands as factors
@@ -15,6 +16,7 @@ from services.identity.personal import store
 from services.identity.personal.domain import (
     FACTORS_WITHHELD,
     KERNEL,
+    OF_A_WISH,
     WITHHELD,
     Entry,
     Everything,
@@ -62,6 +64,13 @@ async def everything(desk: Desk, person_id: str) -> Everything:
             passkeys=proven_by.passkeys,
             recovery_codes=len(proven_by.recovery),
         ),
+        mandates=[
+            one.model_dump(mode="json", exclude=set(KERNEL - {"id"} | OF_A_WISH))
+            for one in await mandates.mine(desk, person.id)
+        ],
+        consents=[
+            one.model_dump(mode="json", exclude=set(KERNEL)) for one in await all_consents(desk.consents, person.id)
+        ],
         history=[_entry(entry) for entry in await desk.people.journal(person.id)],
         withheld=sorted(WITHHELD | FACTORS_WITHHELD),
     )

@@ -8,6 +8,8 @@ from services.identity.factors.domain import Passkey
 
 WITHHELD = frozenset({"password_hash"})
 """Kept and not told: who reads it could try passwords on it."""
+OF_A_WISH = frozenset({"wish_sha256"})
+"""Of a mandate, for the machine: what it was made of is told itself."""
 FACTORS_WITHHELD = frozenset({"app_secret", "recovery_digests"})
 """Of the factors likewise: who reads them could sign in by them, or try codes on them."""
 KERNEL = frozenset({"id", "v", "seq", "wake_at"})
@@ -50,5 +52,7 @@ class Everything(BaseModel):
     account: dict[str, JsonValue]
     sessions: list[SessionKept]
     factors: FactorsKept
+    mandates: list[dict[str, JsonValue]]
+    consents: list[dict[str, JsonValue]]
     history: list[Entry]
     withheld: list[str]

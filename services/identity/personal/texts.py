@@ -32,6 +32,8 @@ _WORDS = {
         en="If something is wrong, any service window corrects it. A window also deletes your account if you ask for "
         "that (Personal Information Protection Law, Articles 45 to 47).",
     ),
+    "mandates": Text(zh="委托", en="Mandates"),
+    "consents": Text(zh="对应用的授权", en="What you let applications know"),
     "factors": Text(zh="登录验证方式", en="What you prove with beside the password"),
     "app_since": Text(zh="验证器应用", en="Authenticator app"),
     "passkeys": Text(zh="通行密钥", en="Passkeys"),

@@ -185,6 +185,20 @@ async def test_a_mandate_is_offered_agreed_to_and_taken_back_on_pages(city: Iden
         assert late.status_code == 303, "it has ended meanwhile: the list says so"
 
 
+async def test_mandates_and_consents_are_told_with_all_that_is_kept_also_those_that_ended(city: Identity) -> None:
+    li = await offer_on_page(city)
+    await agree(city)
+    await li.send(form(await li.get("/account/consents"), "/account/consents/withdraw"))
+    data = (await li.get("/me/data.json")).json()
+    (mandate,), (consent,) = data["mandates"], data["consents"]
+    assert (mandate["agent"], mandate["terms"]["acts"]) == ("person-wang-wei", ["apply"])
+    assert (consent["client"], consent["scopes"]) == ("bank", ["openid"])
+    assert consent["withdrawn_at"]
+    page = (await li.get("/me/data.html", language="en")).text
+    assert "person-wang-wei" in page
+    assert "What you let applications know" in page
+
+
 async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
     await guarded(city)
     li = Walker(city, city.http)

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from services.identity.accounts.domain import Person
 from services.identity.audit import acts
 from services.identity.desk import Desk
-from services.identity.factors import passkeys
 from services.identity.factors.codes import new_recovery_codes, new_secret, normal, step_of
 from services.identity.factors.domain import (
     RECOVERY_CODES,
@@ -22,6 +21,7 @@ from services.identity.factors.domain import (
     WrongFactor,
     factors_id,
 )
+from services.identity.factors.sites import site_of
 from services.identity.sealing import LIFE
 from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session, Shown
@@ -146,16 +146,18 @@ async def prove_by_recovery(desk: Desk, by: Actor, person: str, code: str) -> Sh
 
 async def prove_by_passkey(desk: Desk, challenge: str, text: str, person: str | None = None) -> tuple[str, Shown]:
     """Whoever's passkey it is, or this person's; and that it was shown. Raises `WrongFactor`."""
-    answer, site = passkeys.read(text), passkeys.site_of(desk.issuer)
+    if (site := site_of(desk.issuer)) is None:
+        raise WrongFactor
+    answer = site.read(text)
     factors = await desk.factors.find(factors_id(person) if person is not None else answer.handle)
-    if site is None or factors is None or answer.handle not in ("", factors.id):
+    if factors is None or answer.handle not in ("", factors.id):
         raise WrongFactor
     try:
         await use_up(desk, challenge)
     except FormUsed:
         raise WrongFactor from None
     known = factors.passkey(answer.id)
-    counter, now = passkeys.used(site, challenge, known, answer), desk.clock.now()
+    counter, now = site.used(challenge, known, answer), desk.clock.now()
     factors = await desk.factors.change(factors.id, lambda factors: factors.use_passkey(known.id, counter, now))
     return factors.person, Shown(("swk" if known.is_synced else "hwk", *PASSKEY_AMR), factors.token_version)
 
@@ -189,10 +191,10 @@ async def add_app(desk: Desk, by: Actor, here: Here, wish: AppWish, code: str) -
 
 async def add_passkey(desk: Desk, by: Actor, here: Here, wish: PasskeyWish, name: str, text: str) -> Added:
     """Add a passkey. Raises `WrongFactor`, `FormUsed` and `Conflict`."""
-    if (site := passkeys.site_of(desk.issuer)) is None:
+    if (site := site_of(desk.issuer)) is None:
         raise WrongFactor
     await use_up(desk, wish.once)
-    made = passkeys.made(site, wish.once, text)
+    made = site.made(wish.once, text)
     passkey = Passkey(name=name, added_at=desk.clock.now(), **made)
     amr = ("swk" if passkey.is_synced else "hwk", *PASSKEY_AMR)
     act = acts.factor_added(by, here.person.id, "passkey")

@@ -15,10 +15,11 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from services.identity.attempts.domain import WrongProof
 from services.identity.browser import keep_session
 from services.identity.desk import Desk
-from services.identity.factors import commands, passkeys
+from services.identity.factors import commands
 from services.identity.factors.codes import address, grouped, picture, spelled
 from services.identity.factors.commands import FRESH_S, AppWish, Here, PasskeyWish, Removal, Renewal
 from services.identity.factors.domain import Factors
+from services.identity.factors.sites import site_of
 from services.identity.factors.texts import WORDS
 from services.identity.sealing import seal, unseal
 from services.identity.signin.domain import local
@@ -62,7 +63,7 @@ async def overview(request: Request, desk: TheDesk, owner: TheOwner, next: str =
     led = f"?{urlencode({'next': local(next)})}" if next and not factors.are_there else ""
     shown = {
         "factors": factors,
-        "site": passkeys.site_of(desk.issuer),
+        "site": site_of(desk.issuer),
         "led": led,
         "next": local(next) if led else "",
         "day": _day,
@@ -163,14 +164,14 @@ def _passkey(
     name: str = "",
     errors: dict[str, str] | None = None,
 ) -> Response:
-    if (site := passkeys.site_of(desk.issuer)) is None:
+    if (site := site_of(desk.issuer)) is None:
         return _again(request, owner, pages.words(owner)["passkeys_nowhere"])
     wish = PasskeyWish(once=commands.new_challenge(), next=next_)
     shown = {
         "errors": errors or {},
         "name": name,
         "request_token": seal(desk, wish, owner.kept),
-        "options": passkeys.to_make(site, wish.once, factors.handle, owner.person.login, factors.passkeys),
+        "options": site.to_make(wish.once, factors.handle, owner.person.login, factors.passkeys),
     }
     return pages.show(request, owner, "passkey_new.html", shown, 422 if errors else 200)
 

@@ -1,10 +1,8 @@
 """Passkeys as Web Authentication knows them: what browsers are asked for, and whether their answers are good."""
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from webauthn import (
     generate_authentication_options,
@@ -34,14 +32,6 @@ BROKEN = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError, Re
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Whom passkeys are for: the issuer's host, and nobody that merely shows its pages."""
-
-    id: str
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What a browser sent, as far as it can be believed before it is checked: which passkey, whose."""
 
@@ -50,95 +40,88 @@ class Answer:
     handle: str
 
 
-def site_of(issuer: str) -> Site | None:
-    """`None` where the issuer has no name but an IP address: browsers make no passkeys for those."""
-    parts = urlsplit(issuer)
-    host = parts.hostname or ""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return Site(host, f"{parts.scheme}://{parts.netloc}")
-    return None
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Whom passkeys are for: the issuer's host, and nobody that merely shows its pages."""
 
+    id: str
+    origin: str
 
-def wanted(site: Site, challenge: str, known: Iterable[Passkey] = ()) -> str:
-    """The options of `navigator.credentials.get`: one of these passkeys, or any of this site's."""
-    options = generate_authentication_options(
-        rp_id=site.id,
-        challenge=base64url_to_bytes(challenge),
-        timeout=TIMEOUT_MS,
-        allow_credentials=_named(known),
-        user_verification=UserVerificationRequirement.REQUIRED,
-    )
-    return options_to_json(options)
-
-
-def to_make(site: Site, challenge: str, handle: bytes, login: str, known: Iterable[Passkey]) -> str:
-    """The options of `navigator.credentials.create`: one that finds its person by itself, and asks for finger, face
-    or PIN."""
-    options = generate_registration_options(
-        rp_id=site.id,
-        rp_name=NAME,
-        user_id=handle,
-        user_name=login,
-        challenge=base64url_to_bytes(challenge),
-        timeout=TIMEOUT_MS,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
-        ),
-        exclude_credentials=_named(known),
-    )
-    return options_to_json(options)
-
-
-def read(text: str) -> Answer:
-    """What a browser says which passkey it used. Raises `WrongFactor`."""
-    if len(text) > LONGEST:
-        raise WrongFactor
-    try:
-        said = parse(text)
-        return Answer(text, said.id, (said.response.user_handle or b"").decode())
-    except BROKEN:
-        raise WrongFactor from None
-
-
-def used(site: Site, challenge: str, passkey: Passkey, answer: Answer) -> int:
-    """The counter of a passkey that proved that it is itself. Raises `WrongFactor`."""
-    try:
-        checked = verify_authentication_response(
-            credential=answer.text,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site.id,
-            expected_origin=site.origin,
-            credential_public_key=base64url_to_bytes(passkey.public_key),
-            credential_current_sign_count=passkey.counter,
-            require_user_verification=True,
+    def wanted(self, challenge: str, known: Iterable[Passkey] = ()) -> str:
+        """The options of `navigator.credentials.get`: one of these passkeys, or any of this site's."""
+        options = generate_authentication_options(
+            rp_id=self.id,
+            challenge=base64url_to_bytes(challenge),
+            timeout=TIMEOUT_MS,
+            allow_credentials=_named(known),
+            user_verification=UserVerificationRequirement.REQUIRED,
         )
-    except BROKEN:
-        raise WrongFactor from None
-    return checked.new_sign_count
+        return options_to_json(options)
 
-
-def made(site: Site, challenge: str, text: str) -> dict[str, Any]:
-    """What is to be kept of a new passkey. Raises `WrongFactor`."""
-    if len(text) > LONGEST:
-        raise WrongFactor
-    try:
-        checked = verify_registration_response(
-            credential=text,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site.id,
-            expected_origin=site.origin,
-            require_user_verification=True,
+    def to_make(self, challenge: str, handle: bytes, login: str, known: Iterable[Passkey]) -> str:
+        """The options of `navigator.credentials.create`: one that finds its person by itself, and asks for finger, face
+        or PIN."""
+        options = generate_registration_options(
+            rp_id=self.id,
+            rp_name=NAME,
+            user_id=handle,
+            user_name=login,
+            challenge=base64url_to_bytes(challenge),
+            timeout=TIMEOUT_MS,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+            ),
+            exclude_credentials=_named(known),
         )
-    except BROKEN:
-        raise WrongFactor from None
-    return {
-        "id": bytes_to_base64url(checked.credential_id),
-        "public_key": bytes_to_base64url(checked.credential_public_key),
-        "counter": checked.sign_count,
-        "is_synced": checked.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
-    }
+        return options_to_json(options)
+
+    @staticmethod
+    def read(text: str) -> Answer:
+        """What a browser says which passkey it used. Raises `WrongFactor`."""
+        if len(text) > LONGEST:
+            raise WrongFactor
+        try:
+            said = parse(text)
+            return Answer(text, said.id, (said.response.user_handle or b"").decode())
+        except BROKEN:
+            raise WrongFactor from None
+
+    def used(self, challenge: str, passkey: Passkey, answer: Answer) -> int:
+        """The counter of a passkey that proved that it is itself. Raises `WrongFactor`."""
+        try:
+            checked = verify_authentication_response(
+                credential=answer.text,
+                expected_challenge=base64url_to_bytes(challenge),
+                expected_rp_id=self.id,
+                expected_origin=self.origin,
+                credential_public_key=base64url_to_bytes(passkey.public_key),
+                credential_current_sign_count=passkey.counter,
+                require_user_verification=True,
+            )
+        except BROKEN:
+            raise WrongFactor from None
+        return checked.new_sign_count
+
+    def made(self, challenge: str, text: str) -> dict[str, Any]:
+        """What is to be kept of a new passkey. Raises `WrongFactor`."""
+        if len(text) > LONGEST:
+            raise WrongFactor
+        try:
+            checked = verify_registration_response(
+                credential=text,
+                expected_challenge=base64url_to_bytes(challenge),
+                expected_rp_id=self.id,
+                expected_origin=self.origin,
+                require_user_verification=True,
+            )
+        except BROKEN:
+            raise WrongFactor from None
+        return {
+            "id": bytes_to_base64url(checked.credential_id),
+            "public_key": bytes_to_base64url(checked.credential_public_key),
+            "counter": checked.sign_count,
+            "is_synced": checked.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+        }
 
 
 def _named(passkeys: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:

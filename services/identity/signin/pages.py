@@ -25,7 +25,7 @@ from services.identity.consents import pages as consenting
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
 from services.identity.factors import commands as factors
-from services.identity.factors import passkeys
+from services.identity.factors.sites import site_of
 from services.identity.oauth import AccessDenied, OAuthError, UnmetAuthentication
 from services.identity.sealing import seal, unseal
 from services.identity.sessions import commands as sessions
@@ -233,8 +233,8 @@ async def _door(
     status: int = 200,
 ) -> Response:
     door = Door(wish=wish, challenge=factors.new_challenge())
-    site = passkeys.site_of(desk.issuer)
-    options = passkeys.wanted(site, door.challenge) if site is not None else None
+    site = site_of(desk.issuer)
+    options = site.wanted(door.challenge) if site is not None else None
     shown = {"login": login, "options": options, "errors": errors or {}}
     return await _page(request, desk, "sign_in.html", door, shown, status)
 
@@ -243,9 +243,9 @@ async def _second(
     request: Request, desk: Desk, half: Halfway, errors: dict[str, str] | None = None, status: int = 200
 ) -> Response:
     half = half.model_copy(update={"challenge": factors.new_challenge()})
-    known, site = await factors.of(desk, half.person), passkeys.site_of(desk.issuer)
+    known, site = await factors.of(desk, half.person), site_of(desk.issuer)
     usable = known.passkeys if site is not None else []
-    options = passkeys.wanted(site, half.challenge, usable) if site is not None and usable else None
+    options = site.wanted(half.challenge, usable) if site is not None and usable else None
     has_app, errors = known.app is not None, errors or {}
     if not has_app:  # there is no field for its codes
         errors = {"recovery" if field == "code" else field: told for field, told in errors.items()}

@@ -22,7 +22,8 @@ from services.identity.factors.codes import (
 )
 from services.identity.factors.commands import beside
 from services.identity.factors.domain import Factors, Passkey, WrongFactor, factors_id
-from services.identity.factors.passkeys import Site, site_of
+from services.identity.factors.passkeys import Site
+from services.identity.factors.sites import site_of
 from services.identity.sessions.domain import Session, Shown
 from services.identity.vault import Vault
 from shared.errors import Conflict, NotFound

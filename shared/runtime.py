@@ -122,9 +122,9 @@ class Runtime:
             metrics=LaneMetrics(self.registry),
         )
 
-    def wake(self, repository: Repository[Any], waking: Waking | None = None) -> None:
-        """Serve the repository's `wake_at`."""
-        self.timers.watch(repository, waking)
+    def wake(self, repository: Repository[Any], waking: Waking | None = None, every: float | None = None) -> None:
+        """Serve the repository's `wake_at`: see `Timers.watch`."""
+        self.timers.watch(repository, waking, every)
 
     def at_start(self, prepare: Callable[[], Awaitable[None]]) -> None:
         """Run once the store is there, before anything else; tried again until it succeeds."""

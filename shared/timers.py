@@ -16,6 +16,8 @@ from shared.store.repository import Contention, Repository
 log = structlog.get_logger("timers")
 
 SWEEP_SECONDS = 1.0
+CLEANING_SECONDS = 30.0
+"""Between two looks where nobody notices that something is late, as when what has expired is only cleared away."""
 REST_SECONDS = 30.0
 BATCH = 100
 BACKLOG = 20_000
@@ -35,13 +37,14 @@ class Timers:
         self._clock = clock
         self._watches: list[_Watch] = []
 
-    def watch(self, repository: Repository[Any], waking: Waking | None = None) -> None:
-        """Wake the repository's due aggregates: by their own `wake`, or by `waking(id)` where an effect is outside."""
+    def watch(self, repository: Repository[Any], waking: Waking | None = None, every: float | None = None) -> None:
+        """Wake the repository's due aggregates: by their own `wake`, or by `waking(id)` where an effect is outside.
+        `every`: seconds between two looks at what became due by itself; a second, where nothing is said."""
 
         async def wake(id_: str) -> None:
             await repository.wake(id_, self._clock.now())
 
-        self._watches.append(_Watch(repository, waking or wake, self._clock))
+        self._watches.append(_Watch(repository, waking or wake, self._clock, every))
 
     def nudge(self, collection: str, id_: str | None = None) -> None:
         """Something is due there at once: this one, and the store need not be asked for it."""
@@ -63,8 +66,8 @@ class Timers:
 class _Watch:
     """One repository."""
 
-    def __init__(self, repository: Repository[Any], waking: Waking, clock: Clock) -> None:
-        self.repository, self._waking, self._clock = repository, waking, clock
+    def __init__(self, repository: Repository[Any], waking: Waking, clock: Clock, every: float | None) -> None:
+        self.repository, self._waking, self._clock, self._rarely = repository, waking, clock, every
         self._resting: dict[str, float] = {}
         self._flying: dict[str, asyncio.Task[bool]] = {}
         self._passed: set[str] = set()
@@ -73,6 +76,10 @@ class _Watch:
         self._asking, self._asked = True, float("-inf")
         self._slots = asyncio.Semaphore(WIDTH)
         self._woken = asyncio.Event()
+
+    @property
+    def _every(self) -> float:
+        return SWEEP_SECONDS if self._rarely is None else self._rarely
 
     def nudge(self, id_: str | None = None) -> None:
         """Look at once: at this one, or at what the store says is due. Nobody passes a backlog by being named."""
@@ -83,7 +90,7 @@ class _Watch:
         self._woken.set()
 
     async def run(self) -> None:
-        """Look when nudged and each second; what was woken goes on beside, so that the next look comes at once."""
+        """Look when nudged and every so often; what was woken goes on beside, so that the next look comes at once."""
         try:
             while True:
                 self._woken.clear()
@@ -95,7 +102,7 @@ class _Watch:
                     await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
                     continue
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(SWEEP_SECONDS):
+                    async with asyncio.timeout(self._every):
                         await self._woken.wait()
         finally:
             for task in self._flying.values():
@@ -112,7 +119,7 @@ class _Watch:
         now = time.monotonic()
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
         found, self._named = dict.fromkeys(self._named), []
-        if self._asking or now - self._asked >= SWEEP_SECONDS:
+        if self._asking or now - self._asked >= self._every:
             self._asking, self._asked = False, float("-inf")
             found |= dict.fromkeys(await self._due())  # where the store is away, those named are due there as well
             self._asked = now

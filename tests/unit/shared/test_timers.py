@@ -325,3 +325,30 @@ async def test_who_is_due_again_while_he_is_being_woken_is_woken_again_at_once(
     await eventually(lambda: _all_reminded(petitions, ["a"]), within=2.0, every=0.001)
     assert begun == ["a", "a"]
     running.cancel()
+
+
+async def test_where_only_clearing_away_is_to_be_done_the_store_is_seldom_asked(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service of many timers that asked each second used three percent of a core while nothing happened."""
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 0.001)
+    timers, due, looks = Timers(clock), petitions.due, 0
+
+    async def counted(*of: Any) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return await due(*of)
+
+    monkeypatch.setattr(petitions, "due", counted)
+    timers.watch(petitions, every=3600.0)
+    running = asyncio.create_task(timers.run())
+    await _file(petitions, clock, "a")
+    clock.forward(timedelta(hours=1))
+    timers.nudge("petitions", "a")
+
+    async def is_reminded() -> bool:
+        return await _reminders(petitions, "a") == [1]
+
+    await eventually(is_reminded, within=2.0, every=0.01)
+    assert looks == 1, "at the beginning; who is named is woken at once all the same"
+    running.cancel()

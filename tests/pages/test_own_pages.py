@@ -68,5 +68,5 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     await li.press("Offer the mandate")
     await expect(li.page.locator(".cards li")).to_contain_text("not agreed yet")
     await li.look("mandates")
-    await li.press("Take back 王伟")
+    await li.press("Take back person-wang-wei")
     await expect(li.page.locator(".cards li")).to_contain_text("ended")

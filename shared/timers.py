@@ -16,7 +16,7 @@ from shared.store.repository import Contention, Repository
 log = structlog.get_logger("timers")
 
 SWEEP_SECONDS = 1.0
-CLEANING_SECONDS = 30.0
+UNHURRIED_SECONDS = 30.0
 """Between two looks where nobody notices that something is late, as when what has expired is only cleared away."""
 REST_SECONDS = 30.0
 BATCH = 100

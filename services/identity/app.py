@@ -85,7 +85,7 @@ from shared.messaging.relay import Outlet
 from shared.runtime import Runtime
 from shared.store import Database
 from shared.store.mongo import MongoDatabase
-from shared.timers import CLEANING_SECONDS
+from shared.timers import UNHURRIED_SECONDS
 from shared.web.service import Own, service_app
 
 VERSION = "0.1.0"
@@ -176,18 +176,18 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
 def _wake(runtime: Runtime, desk: Desk) -> None:
     """What has its time, and what becomes of it then."""
     runtime.wake(desk.people, partial(personal.tend, desk))
-    runtime.wake(desk.codes, partial(tokens.forget_code, desk), CLEANING_SECONDS)
-    runtime.wake(desk.families, partial(tokens.forget_family, desk), CLEANING_SECONDS)
-    runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk), CLEANING_SECONDS)
-    runtime.wake(desk.used_forms, partial(factors.forget_form, desk), CLEANING_SECONDS)
-    runtime.wake(desk.attempts, partial(attempts.forget_old, desk), CLEANING_SECONDS)
+    runtime.wake(desk.codes, partial(tokens.forget_code, desk), UNHURRIED_SECONDS)
+    runtime.wake(desk.families, partial(tokens.forget_family, desk), UNHURRIED_SECONDS)
+    runtime.wake(desk.assertions, partial(tokens.forget_assertion, desk), UNHURRIED_SECONDS)
+    runtime.wake(desk.used_forms, partial(factors.forget_form, desk), UNHURRIED_SECONDS)
+    runtime.wake(desk.attempts, partial(attempts.forget_old, desk), UNHURRIED_SECONDS)
     runtime.wake(desk.sessions, partial(sessions.tend, desk))
-    runtime.wake(desk.keys, partial(keys.tend, desk))
+    runtime.wake(desk.keys, partial(keys.tend, desk), UNHURRIED_SECONDS)
     runtime.wake(desk.mandates, partial(mandates.tend, desk))
     runtime.wake(desk.canaries, partial(tend_canary, desk))
     runtime.wake(desk.registrations, partial(registrations.tend, desk))
     runtime.wake(desk.claims, partial(companies.tend, desk))
-    runtime.wake(desk.data_keys, partial(data_keys.tend, desk))
+    runtime.wake(desk.data_keys, partial(data_keys.tend, desk), UNHURRIED_SECONDS)
     runtime.wake(desk.audit.seals, partial(audit.tend_seal, desk))
 
 

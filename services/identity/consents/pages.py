@@ -90,10 +90,7 @@ async def answer(
         return _stale(request, owner.language)
     wish = agreeing.wish.model_copy(update={"prompt": ""})
     is_old = agreeing.version != await _version(desk, owner.person.id, wish.client)
-    if is_old or wish.lacks(owner.session, desk.clock.now()) is not None:
-        return _stale(request, wish.language)
-    client = await desk.clients.find(client_id(wish.client))
-    if client is None or not client.may_be_told_at(wish.redirect_uri):
+    if is_old or not await signin.is_known(desk, wish) or wish.lacks(owner.session, desk.clock.now()) is not None:
         return _stale(request, wish.language)
     try:
         if answer == "decline":

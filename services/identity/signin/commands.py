@@ -26,6 +26,7 @@ from services.identity.signin.domain import (
     Door,
     Halfway,
     Stale,
+    Visit,
     Wish,
     WrongCredentials,
 )
@@ -66,6 +67,17 @@ async def returning_client(desk: Desk, asked: Mapping[str, str]) -> Client:
     if client is None or not client.may_be_told_at(asked.get("redirect_uri", "")):
         raise InvalidClient("The application or its return address is not known")
     return client
+
+
+async def is_known(desk: Desk, wish: Wish) -> bool:
+    """Whether who asked may still be told there."""
+    if isinstance(wish, Visit):
+        return True
+    try:
+        await returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
+    except OAuthError:
+        return False
+    return True
 
 
 def checked(client: Client, asked: Mapping[str, str], language: Literal["zh", "en"]) -> AuthorizationRequest:

@@ -95,7 +95,7 @@ async def answer(
     request: Request, desk: TheDesk, by: Visitor, sealed: Sealed = "", login: Field = "", password: Field = ""
 ) -> Response:
     door = unseal(desk, Door, sealed, secret_of(request, desk))
-    if door is None or not await _is_known(desk, door.wish):
+    if door is None or not await commands.is_known(desk, door.wish):
         return _stale(request, door, is_known=False)
     t = words(door.wish.language, WORDS)
     missing = [field for field, value in (("login", login.strip()), ("password", password)) if not value]
@@ -116,7 +116,7 @@ async def answer_by_passkey(
     request: Request, desk: TheDesk, by: Visitor, sealed: Sealed = "", credential: Field = ""
 ) -> Response:
     door = unseal(desk, Door, sealed, secret_of(request, desk))
-    if door is None or not await _is_known(desk, door.wish):
+    if door is None or not await commands.is_known(desk, door.wish):
         return _stale(request, door, is_known=False)
     t = words(door.wish.language, WORDS)
     try:
@@ -138,7 +138,7 @@ async def answer_second(
     credential: Field = "",
 ) -> Response:
     half = unseal(desk, Halfway, sealed, secret_of(request, desk))
-    if half is None or not await _is_known(desk, half.wish):
+    if half is None or not await commands.is_known(desk, half.wish):
         return _stale(request, half, is_known=False)
     t = words(half.wish.language, WORDS)
     proof = commands.Proof(code.strip()[:LONGEST], recovery.strip()[:LONGEST], credential)
@@ -161,7 +161,7 @@ async def resume(request: Request, desk: TheDesk) -> Response:
     browser = browser_of(request, desk)
     led = unseal(desk, Resume, request.query_params.get("request", ""), secret_of(request, desk))
     found = await sessions.of_browser(desk, browser.kept)
-    if led is None or not await _is_known(desk, led.wish):
+    if led is None or not await commands.is_known(desk, led.wish):
         return _stale(request, led, is_known=False)
     if found is None or found[1].id != led.person:
         return _stale(request, led)
@@ -173,17 +173,6 @@ async def resume(request: Request, desk: TheDesk) -> Response:
         error = UnmetAuthentication()
         return back_to(desk, wish.redirect_uri, wish.state, error=error.code, error_description=error.detail)
     return await _answered(request, desk, wish, session)
-
-
-async def _is_known(desk: Desk, wish: Wish) -> bool:
-    """Whether who asked may still be told there."""
-    if isinstance(wish, Visit):
-        return True
-    try:
-        await commands.returning_client(desk, {"client_id": wish.client, "redirect_uri": wish.redirect_uri})
-    except OAuthError:
-        return False
-    return True
 
 
 async def _begin(request: Request, desk: Desk, wish: Wish) -> Response:

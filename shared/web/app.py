@@ -24,10 +24,13 @@ class ServiceApp(FastAPI):
 
     registry: CollectorRegistry
     admission: Admission
+    https_only: bool = False
+    """Whether people and programs reach it over https, so that browsers are told to keep to that."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge goes outside FastAPI's own layers, so that their answers (413, 500) pass through it too."""
-        return Edge(self.admission.around(super().build_middleware_stack(), self.registry), self.registry)
+        inside = self.admission.around(super().build_middleware_stack(), self.registry)
+        return Edge(inside, self.registry, self.https_only)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI description, made once."""
@@ -47,6 +50,7 @@ def create_app(  # noqa: PLR0913 - its parts, by name
     registry: CollectorRegistry,
     verifier: Verifier,
     admission: Admission,
+    https_only: bool = False,
     routers: Sequence[APIRouter] = (),
     asyncapi: Callable[[], Mapping[str, Any]] | None = None,
 ) -> ServiceApp:
@@ -61,11 +65,12 @@ def create_app(  # noqa: PLR0913 - its parts, by name
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         responses=problems.RESPONSES,
         max_body_size=MAX_BODY,
         separate_input_output_schemas=False,
     )
-    app.registry, app.admission = registry, admission
+    app.registry, app.admission, app.https_only = registry, admission, https_only
     app.state.verifier = verifier
     problems.install(app)
     for router in (*routers, _probes(readiness, registry), _documents(asyncapi), pages.router):

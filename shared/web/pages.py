@@ -31,8 +31,8 @@ async def stylesheet() -> FileResponse:
 @router.get("/assets/tongban.svg")
 async def icon() -> FileResponse:
     """The mark in the browser's tab."""
-    return _asset("tongban.svg")
+    return _asset("tongban.svg", "image/svg+xml; charset=utf-8")
 
 
-def _asset(name: str) -> FileResponse:
-    return FileResponse(_HERE / "assets" / name, headers={"Cache-Control": "max-age=300"})
+def _asset(name: str, media_type: str | None = None) -> FileResponse:
+    return FileResponse(_HERE / "assets" / name, media_type=media_type, headers={"Cache-Control": "max-age=300"})

@@ -69,6 +69,7 @@ def service_app(
         admission=Admission(
             runtime.settings.http_in_progress, runtime.behind_seconds, runtime.settings.http_behind_seconds
         ),
+        https_only=runtime.settings.issuer.startswith("https:"),
         routers=(*routers, *_kit(runtime, acts, own)),
         asyncapi=events,
     )

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from shared.web.app import ServiceApp
 from shared.web.readiness import Readiness
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -43,6 +44,42 @@ async def test_security_headers_are_on_every_answer(client: httpx.AsyncClient) -
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["cache-control"] == "no-store"
     assert "style-src 'self'" in (await client.get("/docs")).headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/things", "/nothing", "/docs", "/things/broken/bug"])
+async def test_no_answer_loads_plugins_or_moves_its_own_addresses(client: httpx.AsyncClient, path: str) -> None:
+    policy = (await client.get(path)).headers["content-security-policy"]
+    assert {"object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+
+
+async def test_where_there_is_https_browsers_are_told_to_stay_with_it(
+    app: ServiceApp, client: httpx.AsyncClient
+) -> None:
+    app.https_only = True
+    for path in ("/things", "/nothing", "/docs", "/things/broken/bug", "/assets/tongban.css", "/healthz"):
+        told = (await client.get(path)).headers["strict-transport-security"]
+        assert told == "max-age=31536000; includeSubDomains", path
+
+
+async def test_where_there_is_none_they_are_told_nothing_of_it(client: httpx.AsyncClient) -> None:
+    assert "strict-transport-security" not in (await client.get("/things")).headers
+
+
+async def test_nobody_is_sent_to_the_host_that_a_request_names(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/things/", headers={"Host": "evil.example.org"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+async def test_a_request_is_not_said_back(client: httpx.AsyncClient) -> None:
+    for path in ("/things", "/docs", "/nothing"):
+        answer = await client.request("TRACE", path, headers={"X-Canary": "canary"})
+        assert answer.status_code in (404, 405)
+        assert "canary" not in answer.text
+
+
+async def test_what_is_text_says_in_which_letters(client: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/assets/tongban.css", "/assets/tongban.svg", "/metrics"):
+        assert "charset=utf-8" in (await client.get(path)).headers["content-type"], path
 
 
 async def test_requests_are_measured_by_route(client: httpx.AsyncClient) -> None:

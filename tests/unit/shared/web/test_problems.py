@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from shared.web.edge import API_CSP
 from tests.unit.shared.web.conftest import Signer
 
 
@@ -94,7 +95,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(client: httpx.
     answer = await client.put("/things/1", content=b"x" * (1024 * 1024 + 1))
     assert answer.status_code == 413
     assert answer.json()["code"] == "content_too_large"
-    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["content-security-policy"] == API_CSP
 
 
 async def test_a_body_that_lies_about_its_length_is_cut_off(client: httpx.AsyncClient, signer_token: str) -> None:

@@ -13,9 +13,11 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from shared import telemetry
-from shared.errors import DomainError, Fault, InsufficientAuthentication
+from shared.caller import Caller
+from shared.errors import DomainError, Fault, Forbidden, InsufficientAuthentication
 from shared.ids import new_id
 from shared.store import Contention, Unavailable
+from shared.web.authentication import CALLER
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -94,9 +96,10 @@ def problem(
     return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
 
 
-async def domain(_request: Request, error: Exception) -> Response:
+async def domain(request: Request, error: Exception) -> Response:
     """The answer where a rule said no."""
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this class only
+    _note(request, error)
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(error)
@@ -104,6 +107,16 @@ async def domain(_request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     faults = [_in_body(fault) for fault in error.faults]
     return problem(error.status, error.code, error.detail, faults=faults, headers=headers)
+
+
+def _note(request: Request, error: DomainError) -> None:
+    """One line about a caller who may not, or whose token proves nothing: who, through what, and never the token."""
+    if not isinstance(error, (Forbidden, InsufficientAuthentication)) and not error.code.startswith("token_"):
+        return
+    caller: Caller | None = request.scope.get("state", {}).get(CALLER)
+    by, client = (caller.actor or caller.id, caller.client) if caller is not None else (None, None)
+    route = getattr(request.scope.get("route"), "path_format", "unmatched")
+    log.warning("request.refused", code=error.code, method=request.method, route=route, by=by, client=client)
 
 
 def _challenge(error: DomainError) -> str:

@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from structlog.testing import capture_logs
 
 from shared.caller import Mandate
 from shared.contracts.identity import RevocationPublished
@@ -18,7 +19,7 @@ from shared.revocations import Revocations
 from shared.testing.clock import FakeClock
 from shared.web.app import ServiceApp
 from shared.web.authentication import Public, Requires, Verifier, policies
-from tests.unit.shared.web.conftest import ISSUER, Signer
+from tests.unit.shared.web.conftest import ISSUER, Crowd, Signer
 
 THING = {"label": "pump", "size": 1}
 
@@ -43,6 +44,29 @@ async def test_a_caller_the_rule_does_not_mean_is_refused(client: httpx.AsyncCli
     answer = await call(client, signer.token(kind="department", org="police"))
     assert answer.status_code == 403
     assert answer.json()["code"] == "forbidden"
+
+
+async def test_who_tried_what_they_may_not_is_in_the_log(client: httpx.AsyncClient, signer: Signer) -> None:
+    with capture_logs() as written:
+        await call(client, signer.token(sub="police-program", kind="department", org="police", client_id="police"))
+    refused = [line for line in written if line["event"] == "request.refused"]
+    assert [(line["log_level"], line["method"], line["route"]) for line in refused] == [("warning", "POST", "/things")]
+    assert [(line["code"], line["by"], line["client"]) for line in refused] == [
+        ("forbidden", "police-program", "police")
+    ]
+
+
+async def test_a_token_that_is_none_is_in_the_log_and_nothing_of_it(
+    client: httpx.AsyncClient, signer: Signer, crowd: Crowd
+) -> None:
+    with capture_logs() as written:
+        await call(client, unsigned(signer))
+        await call(client, None)  # who has not signed in yet has tried nothing
+        crowd.age = 1000.0
+        await call(client, signer.token())  # no decision about anybody
+    refused = [line for line in written if line["event"] == "request.refused"]
+    assert [(line["code"], line["by"]) for line in refused] == [("token_invalid", None)]
+    assert signer.claims()["sub"] not in json.dumps(refused)
 
 
 def packed(part: dict[str, Any]) -> str:

@@ -1,9 +1,15 @@
-"""Settings come from environment variables `TONGBAN_*`; everything missing or wrong is named at once, at start."""
+"""Settings come from environment variables `TONGBAN_*`; everything missing or wrong is named at once, at start.
 
+What is secret may lie in files instead, one each, named as its variable, in the folder that `TONGBAN_SECRETS` names:
+environments are inherited, and shown by many a tool.
+"""
+
+import os
 import re
 import socket
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared import crashpoint
 
 PREFIX = "TONGBAN_"
+THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SettingsError(Exception):
@@ -42,6 +49,8 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str
     kafka_password: SecretStr
+    kafka_ca_file: Path | None = None
+    """With SASL_SSL: who may vouch for the broker, and nobody else; without a file, whom the machine trusts."""
     kafka_session_seconds: float = Field(default=2.0, ge=1.5, le=60)
     """So long the others leave a silent reader its partitions; the broker's `group.min.session.timeout.ms` is below."""
 
@@ -55,6 +64,8 @@ class ServiceSettings(BaseSettings):
         AnyHttpUrl(value)
         if re.search(r"[?#]|/$", value):
             raise ValueError("no query, no fragment, no slash at the end")
+        if not value.startswith("https:") and urlsplit(value).hostname not in THIS_MACHINE:
+            raise ValueError("https, unless it is this machine: passwords and tokens go there")
         return value
 
     @field_validator("crash_at")
@@ -77,12 +88,15 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def load(cls: type[Settings]) -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment, and from the files in `TONGBAN_SECRETS`.
 
     Raises `SettingsError` naming every variable that is missing or wrong; the caller prints it and exits with 2.
     """
+    folder = os.environ.get(f"{PREFIX}SECRETS", "")
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"{PREFIX}SECRETS: there is no such folder")
     try:
-        return cls()
+        return cls(_secrets_dir=folder or None)
     except ValidationError as error:
         lines = [_line(str(fault["loc"][0]), fault["type"], fault["msg"]) for fault in error.errors()]
     raise SettingsError("\n".join(sorted(lines)))

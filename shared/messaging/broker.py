@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,10 +12,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
+from shared import tls
 from shared.settings import ServiceSettings
 
 log = logging.getLogger("kafka")
@@ -31,7 +32,7 @@ def security(settings: ServiceSettings) -> BaseSecurity | None:
     return scram(
         username=settings.kafka_username,
         password=settings.kafka_password.get_secret_value(),
-        use_ssl=settings.kafka_security_protocol == "SASL_SSL",
+        ssl_context=_tls(settings),
     )
 
 
@@ -50,9 +51,13 @@ def client_options(settings: ServiceSettings) -> dict[str, Any]:
             "sasl_plain_username": settings.kafka_username,
             "sasl_plain_password": settings.kafka_password.get_secret_value(),
         }
-    if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context()
+    if (secure := _tls(settings)) is not None:
+        options["ssl_context"] = secure
     return options
+
+
+def _tls(settings: ServiceSettings) -> ssl.SSLContext | None:
+    return tls.context(settings.kafka_ca_file) if settings.kafka_security_protocol.endswith("SSL") else None
 
 
 async def _unread(records: tuple[Any, ...], original: Callable[[Any], Awaitable[Any]]) -> Any:

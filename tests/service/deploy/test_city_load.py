@@ -34,7 +34,7 @@ ADDRESSES = {name: f"http://{name}" for name in SERVICES}
 def settings(files: Path) -> dict[str, Any]:
     return {
         "http_port": 8101,
-        "issuer": "http://identity",
+        "issuer": "http://127.0.0.1:8101",
         "kafka_bootstrap": "127.0.0.1:1",
         "kafka_username": "-",
         "kafka_password": "-",

@@ -1,5 +1,6 @@
 """Settings from the environment."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -63,6 +64,38 @@ def test_every_missing_and_wrong_setting_is_named_at_once(environment: pytest.Mo
 def test_an_issuer_that_cannot_be_compared_is_refused(environment: pytest.MonkeyPatch, issuer: str) -> None:
     environment.setenv("TONGBAN_ISSUER", issuer)
     with pytest.raises(SettingsError, match="TONGBAN_ISSUER"):
+        load(WaterworksSettings)
+
+
+@pytest.mark.parametrize("issuer", ["http://identity.example.org", "http://10.0.0.7:8101", "http://127.0.0.1.nip.io"])
+def test_beyond_this_machine_an_issuer_is_https(environment: pytest.MonkeyPatch, issuer: str) -> None:
+    environment.setenv("TONGBAN_ISSUER", issuer)
+    with pytest.raises(SettingsError, match=r"TONGBAN_ISSUER: .*https"):
+        load(WaterworksSettings)
+    environment.setenv("TONGBAN_ISSUER", issuer.replace("http:", "https:"))
+    assert load(WaterworksSettings).issuer.startswith("https:")
+
+
+@pytest.mark.parametrize("issuer", ["http://127.0.0.1:8101", "http://[::1]:8101", "http://localhost:8101"])
+def test_on_this_machine_it_need_not_be(environment: pytest.MonkeyPatch, issuer: str) -> None:
+    environment.setenv("TONGBAN_ISSUER", issuer)
+    assert load(WaterworksSettings).issuer == issuer
+
+
+def test_what_is_secret_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As orchestrators mount them: one file each, named as the variable. The environment goes first."""
+    environment.delenv("TONGBAN_KAFKA_PASSWORD")
+    (tmp_path / "TONGBAN_KAFKA_PASSWORD").write_text("canary-of-a-file\n")
+    (tmp_path / "TONGBAN_MONGO_URI").write_text("mongodb://of-a-file")
+    environment.setenv("TONGBAN_SECRETS", str(tmp_path))
+    settings = load(WaterworksSettings)
+    assert settings.kafka_password.get_secret_value() == "canary-of-a-file"
+    assert settings.mongo_uri.get_secret_value() == GOOD["MONGO_URI"]
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_told(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("TONGBAN_SECRETS", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="TONGBAN_SECRETS: "):
         load(WaterworksSettings)
 
 

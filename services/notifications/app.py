@@ -58,7 +58,7 @@ def _wire(
         messages=runtime.repository("messages", Message, *INDEXES),
         items=runtime.table(ItemPublished, key=lambda row: row.code),
         organisations=runtime.table(OrganisationPublished, key=lambda row: row.code),
-        post=Post(settings.smtp_host, settings.smtp_port, parseaddr(settings.mail_from)[1], settings.smtp_lines),
+        post=Post(settings.server, parseaddr(settings.mail_from)[1], settings.smtp_lines),
         metrics=MailMetrics(runtime.registry),
     )
     runtime.read(lambda: (ContactPublished.topic, CodeIssued.topic, MandateGranted.topic, EVENTS), handlers.table(desk))

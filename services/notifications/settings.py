@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from email.utils import parseaddr
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from services.notifications.messages.domain import Pace
 from services.notifications.messages.letters import reachable
+from services.notifications.messages.post import Server
+from shared import tls
 from shared.settings import ServiceSettings
 
 
@@ -22,6 +25,11 @@ class NotificationsSettings(ServiceSettings):
 
     smtp_host: str
     smtp_port: int = Field(ge=1, le=65535)
+    smtp_security: Literal["offered", "starttls", "tls"] = "offered"
+    """`offered`: STARTTLS where the server has it, for a mail server on this machine or in this network; the other two
+    hand over nothing in clear text."""
+    smtp_ca_file: Path | None = None
+    """Who may vouch for the mail server, and nobody else; without a file, whom the machine trusts."""
     smtp_lines: int = Field(default=4, ge=1, le=64)
     mail_from: str
     mail_lease_seconds: float = Field(default=60, ge=2)
@@ -36,6 +44,12 @@ class NotificationsSettings(ServiceSettings):
         if not value.isprintable():
             raise ValueError("no mail address")
         return value
+
+    @property
+    def server(self) -> Server:
+        """The mail server."""
+        known = tls.context(self.smtp_ca_file) if self.smtp_security != "offered" or self.smtp_ca_file else None
+        return Server(self.smtp_host, self.smtp_port, self.smtp_security, known)
 
     @property
     def pace(self) -> Pace:

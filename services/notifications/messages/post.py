@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -28,13 +29,31 @@ AWAY = Outcome("later", "server-away")
 NO_ANSWER = Outcome("later", "no-answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The mail server, and how it is spoken to: see `NotificationsSettings`."""
+
+    host: str
+    port: int
+    security: Literal["offered", "starttls", "tls"]
+    trusted: ssl.SSLContext | None = None
+    """Who may vouch for it; `None`: whom the machine trusts, looked up where it comes to that."""
+
+
 class Line:
     """One connection. It is opened when first needed, and anew after any failure."""
 
-    def __init__(self, host: str, port: int, sender: str) -> None:
+    def __init__(self, server: Server, sender: str) -> None:
         self._sender = sender
-        # Its own name, for EHLO, without asking the resolver.
-        self._smtp = SMTP(hostname=host, port=port, timeout=None, local_hostname=socket.gethostname())
+        self._smtp = SMTP(
+            hostname=server.host,
+            port=server.port,
+            timeout=None,
+            local_hostname=socket.gethostname(),  # its own name, for EHLO, without asking the resolver
+            use_tls=server.security == "tls",
+            start_tls={"offered": None, "starttls": True, "tls": False}[server.security],
+            tls_context=server.trusted,
+        )
 
     async def hand_over(self, recipient: str, letter: bytes, deadline: float) -> Outcome:
         """Hand one letter over until `deadline` (of the loop's clock); never raises what the network raises."""
@@ -82,11 +101,11 @@ class Line:
 class Post:
     """The lines of this process; who wants to send waits for a free one, the one used last comes first."""
 
-    def __init__(self, host: str, port: int, sender: str, lines: int) -> None:
+    def __init__(self, server: Server, sender: str, lines: int) -> None:
         self._lines = lines
         self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
         for _ in range(lines):
-            self._free.put_nowait(Line(host, port, sender))
+            self._free.put_nowait(Line(server, sender))
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator[Line]:

@@ -70,5 +70,5 @@ async def sent(desk: TheDesk, file: File) -> StreamingResponse:
     """The bytes, never shown as a page of ours; raises `NotFound` when the object store has lost them."""
     if not await desk.objects.has(file.sha256):
         raise NotFound("The file is no longer stored", code="file_gone")
-    headers = {"Content-Disposition": "attachment", "Content-Length": str(file.size)}
+    headers = {"Content-Disposition": f'attachment; filename="{file.own_name}"', "Content-Length": str(file.size)}
     return StreamingResponse(desk.objects.get(file.sha256), media_type=file.media_type, headers=headers)

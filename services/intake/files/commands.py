@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from services.intake.desk import Desk
-from services.intake.files.domain import SIGNATURES, File, looks_like
+from services.intake.files.domain import SIGNATURES, File, goes_with, looks_like
 from services.intake.files.store import Stored
 from shared.caller import Caller
 from shared.errors import Fault, Invalid
@@ -13,9 +13,12 @@ from shared.store import AlreadyThere
 
 
 async def upload(desk: Desk, caller: Caller, name: str, media_type: str, chunks: AsyncIterator[bytes]) -> File:
-    """Store the bytes under their digest. Raises `Invalid` for a kind we do not take, an empty or too large file."""
+    """Store the bytes under their digest. Raises `Invalid` for a kind or a name we do not take, an empty or too large
+    file."""
     if media_type not in SIGNATURES:
         raise Invalid("Files are PDF, JPEG or PNG", code="media_type_unknown")
+    if not goes_with(media_type, name):
+        raise Invalid("The name does not go with a file of this kind", code="name_unfit")
 
     def check(came: Stored) -> None:
         if not looks_like(media_type, came.head):

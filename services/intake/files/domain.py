@@ -1,5 +1,6 @@
 """An uploaded file: who gave it, what it is, and the digest that is its address in the object store."""
 
+import re
 from datetime import datetime
 
 from shared.aggregate import Aggregate
@@ -10,6 +11,12 @@ SIGNATURES: dict[str, bytes] = {
     "image/png": b"\x89PNG\r\n\x1a\n",
 }
 """What a file of each accepted kind begins with."""
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "application/pdf": (".pdf",),
+    "image/jpeg": (".jpg", ".jpeg"),
+    "image/png": (".png",),
+}
+"""How the name of a file of each kind may end; the first is how we call it."""
 
 
 class File(Aggregate):
@@ -22,7 +29,19 @@ class File(Aggregate):
     name: str
     uploaded_at: datetime
 
+    @property
+    def own_name(self) -> str:
+        """What it is called when it is handed out: nothing in it was typed by anybody."""
+        return f"{self.id}{ENDINGS[self.media_type][0]}"
+
 
 def looks_like(media_type: str, head: bytes) -> bool:
     """Whether the first bytes are those of the kind the file claims to be."""
     return head.startswith(SIGNATURES[media_type])
+
+
+def goes_with(media_type: str, name: str) -> bool:
+    """Whether a file of this kind may be called so: no path, nothing invisible, its kind's ending or none at all."""
+    if not name.isprintable() or re.search(r"[/\\]", name) or not name.strip(". "):
+        return False
+    return "." not in name or name.lower().endswith(ENDINGS[media_type])

@@ -80,6 +80,10 @@ class IntakeTown:
             "/files", content=content, headers={"Content-Type": kind, **(headers or self.li_na())}
         )
 
+    async def upload_called(self, name: str) -> httpx.Response:
+        headers = {"Content-Type": "application/pdf", **self.li_na()}
+        return await self.http.post("/files", params={"name": name}, content=PDF, headers=headers)
+
     async def application(self, headers: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
         card = (await self.upload(PDF, **(headers or {}))).json()
         photo = (await self.upload(PNG, "image/png", **(headers or {}))).json()

@@ -4,6 +4,8 @@ import hashlib
 import resource
 from typing import Any
 
+import pytest
+
 from shared.contracts import intake
 from tests.service.intake.conftest import FORM, PDF, IntakeTown
 
@@ -129,6 +131,24 @@ async def test_a_file_that_is_not_what_it_says_is_refused(town: IntakeTown) -> N
     assert (answer.status_code, answer.json()["code"]) == (422, "media_type_differs")
     answer = await town.upload(b"MZ", "application/x-msdownload")
     assert (answer.status_code, answer.json()["code"]) == (422, "media_type_unknown")
+
+
+@pytest.mark.parametrize("name", ["id.exe", "id.pdf.html", "id.jpg", "../id.pdf", "a\\b.pdf", "id\r\nX: y.pdf", "."])
+async def test_a_name_that_does_not_go_with_the_file_is_refused(town: IntakeTown, name: str) -> None:
+    answer = await town.upload_called(name)
+    assert (answer.status_code, answer.json()["code"]) == (422, "name_unfit")
+    assert not any(path.is_file() for path in town.files.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["身份证.pdf", "ID.PDF", "permit", "v1.2 of it.pdf"])
+async def test_a_file_is_called_by_us_when_it_is_handed_out(town: IntakeTown, name: str) -> None:
+    kept = (await town.upload_called(name)).json()
+    assert kept["name"] == name
+    back = await town.http.get(f"/files/{kept['file']}", headers=town.li_na())
+    assert back.headers["content-disposition"] == f'attachment; filename="{kept["file"]}.pdf"'
+    assert back.headers["content-type"] == "application/pdf"
+    assert back.headers["x-content-type-options"] == "nosniff"
+    assert back.headers["cache-control"] == "no-store"
 
 
 async def test_the_same_bytes_are_the_same_file(town: IntakeTown) -> None:

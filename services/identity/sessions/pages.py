@@ -177,4 +177,6 @@ def _left(request: Request, desk: Desk, language: Language, leaving: Leaving) ->
     else:
         page = templates.TemplateResponse(request, "signed_out.html", {"t": words(language, WORDS)})
     page.delete_cookie(session_cookie(desk), secure=is_secure(desk), httponly=True, samesite="lax")
+    # The pages that "back" would show. Not the cookies: the language stays, and this host's are deleted by name.
+    page.headers["Clear-Site-Data"] = '"cache", "storage"'
     return page

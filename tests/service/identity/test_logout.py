@@ -148,6 +148,17 @@ async def test_a_person_signs_out_here(city: Identity, ears: Ears) -> None:
     assert "You are signed out" in (await logout(city, ui_locales="en")).text, "again changes nothing"
 
 
+async def test_with_the_session_goes_what_the_browser_kept_of_its_pages(city: Identity, ears: Ears) -> None:
+    await signed_in(city)
+    page = await logout(city)
+    assert "clear-site-data" not in page.headers, "nobody is signed out yet"
+    done = await city.http.post("/logout/confirmed", data={"request": form(page)})
+    assert done.headers["clear-site-data"] == '"cache", "storage"'
+    gone = next(cookie for cookie in done.headers.get_list("set-cookie") if cookie.startswith("tongban_session="))
+    assert 'tongban_session=""' in gone
+    assert "max-age=0" in gone.lower()
+
+
 @pytest.mark.parametrize("sealed", ["none", "another browser's", "a sign-in form's"])
 async def test_another_site_s_form_signs_nobody_out(city: Identity, ears: Ears, sealed: str) -> None:
     tokens = await signed_in(city)

@@ -1,5 +1,6 @@
 """docker-compose.yml gives the network the same topics, principals, rights and settings as the embedded default."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,26 @@ def test_the_image_has_what_was_tested_and_nothing_of_this_machine() -> None:
     assert image <= everything, "the versions that the tests run with"
     names = {pin.split("==")[0] for pin in image}
     assert names.isdisjoint({"secantusdb", "supervisor", "setuptools", "psutil", "typer", "pytest", "mypy", "ruff"})
+
+
+def test_the_image_has_nothing_that_is_for_tests_alone() -> None:
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert kept_out[0] == "*", "what is not named does not come in: no .git, no tests, no passwords"
+    assert "shared/testing" in kept_out[kept_out.index("!shared") :]
+    ours = (path for folder in ("services", "shared", "deploy") for path in (ROOT / folder).rglob("*.py"))
+    users = [path for path in ours if "shared.testing" in path.read_text(encoding="utf-8")]
+    assert all(path.is_relative_to(ROOT / "shared/testing") for path in users), users
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-image.lock"])
+def test_every_package_is_pinned_by_its_hash_and_comes_from_one_index(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(entries) > 20
+    for entry in entries:
+        assert re.match(r"[a-z0-9][\w.-]*==[\w.+!]+( ;[^\n]*)? \\\n", entry), entry.splitlines()[0]
+        assert "--hash=sha256:" in entry
+    assert not re.search(r"index-url|find-links|git\+|https?://|^-", text, re.MULTILINE)
 
 
 def _pins(name: str) -> set[str]:

@@ -139,7 +139,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
     lookup_key, passphrase = settings.lookup_key.get_secret_value(), settings.key_passphrase.get_secret_value()
     data_keys_kept = repository("data_keys", DataKey, *DATA_KEY_INDEXES)
     opened = OpenedKeys(data_keys_kept, masters, lookup_key)
-    lookup = Lookup(lookup_key)
+    lookup, vault = Lookup(lookup_key), Vault(passphrase)
     codes = CodeVerifier(lookup)
     organisations = repository("organisations", Organisation)
     return Desk(
@@ -153,7 +153,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         people=repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
         clients=repository("clients", Client),
         passwords=Passwords(),
-        keys=repository("signing_keys", SigningKey), keyring=Keyring(runtime.clock, passphrase),
+        keys=repository("signing_keys", SigningKey), keyring=Keyring(runtime.clock, passphrase, vault),
         codes=repository("codes", Code), families=repository("families", Family),
         assertions=repository("assertions", Assertion),
         sessions=repository("sessions", Session, *SESSION_INDEXES, keys=opened),
@@ -166,7 +166,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         companies=repository("companies", Company, *COMPANY_INDEXES),
         claims=repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
         audit=audit_opening.opened(runtime, settings),
-        vault=Vault(passphrase),
+        vault=vault,
         factors=repository("factors", Factors, keys=opened),
         used_forms=repository("used_forms", UsedForm), attempts=repository("attempts", Attempts),
         proxies=settings.trusted_proxies,

@@ -15,7 +15,7 @@ State = Literal["next", "active", "retired", "ended"]
 
 
 class SigningKey(Aggregate):
-    """`private_pem`: PKCS #8, encrypted with the service's passphrase; it never leaves identity.
+    """`private_pem`: PKCS #8, closed by the vault (a PEM where an earlier version closed it); it never leaves identity.
 
     What a key is at a moment follows from its times alone, so that all replicas change over at once, without a word.
     """

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import jwt
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.identity.keys.domain import SigningKey
+from services.identity.vault import Vault
 from shared.caller import ALGORITHM
 from shared.clock import Clock
 from shared.contracts.identity import KeyPublished
@@ -20,30 +22,38 @@ from shared.store import Unavailable
 class Keyring:
     """The keys this process has opened, and the public ones that count (`published`, by `kid`)."""
 
-    def __init__(self, clock: Clock, passphrase: str) -> None:
-        self._clock, self._passphrase = clock, passphrase.encode()
+    def __init__(self, clock: Clock, passphrase: str, vault: Vault) -> None:
+        self._clock, self._passphrase, self._vault = clock, passphrase.encode(), vault
         self.published: dict[str, KeyPublished] = {}
         self._open: dict[str, ec.EllipticCurvePrivateKey] = {}
         self._keys: list[SigningKey] = []
 
     def new_pair(self) -> tuple[ec.EllipticCurvePrivateKey, KeyPublished, str]:
-        """A fresh P-256 key: its private half, its public JWK, and the private half closed with the passphrase."""
+        """A fresh P-256 key: its private half, its public JWK, and the private half closed."""
         private = ec.generate_private_key(ec.SECP256R1())
-        closed = private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(self._passphrase),
+        plain = private.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return private, _jwk(private.public_key()), closed.decode()
+        public = _jwk(private.public_key())
+        return private, public, self._vault.close(plain, _about(public.kid))
 
     def opened(self, key: SigningKey) -> ec.EllipticCurvePrivateKey:
         """The private half. Raises `ValueError` where the passphrase is not the one it was closed with."""
         if (known := self._open.get(key.id)) is not None:
             return known
-        private = serialization.load_pem_private_key(key.private_pem.encode(), self._passphrase)
+        if key.private_pem.startswith("-----BEGIN"):  # closed by an earlier version
+            private = serialization.load_pem_private_key(key.private_pem.encode(), self._passphrase)
+        else:
+            private = serialization.load_der_private_key(self._plain(key), None)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise TypeError("the stored key is not an elliptic curve key")
         return private
+
+    def _plain(self, key: SigningKey) -> bytes:
+        try:
+            return self._vault.open(key.private_pem, _about(key.public.kid))
+        except InvalidTag:
+            raise ValueError("another passphrase, or another key's name") from None
 
     def hold(self, id_: str, private: ec.EllipticCurvePrivateKey) -> None:
         """A key that was just made needs no opening, which is slow on purpose."""
@@ -80,6 +90,10 @@ class Keyring:
         key = jwt.PyJWK(jwk(row), ALGORITHM)
         claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=options, **checks)  # type: ignore[arg-type]
         return claims
+
+
+def _about(kid: str) -> str:
+    return f"signing key {kid}"
 
 
 def jwk(row: KeyPublished) -> dict[str, str]:

@@ -7,6 +7,12 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_der_private_key,
+)
 from pydantic import SecretStr
 
 from services.identity.app import build_for_tests
@@ -153,8 +159,32 @@ async def test_a_service_that_was_down_for_long_has_a_key_again(identity: Identi
 
 async def test_the_private_key_is_closed_in_the_store(identity: Identity) -> None:
     for document in await identity.database.collection("signing_keys").find({}):
-        assert document["private_pem"].startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        about = f"signing key {document['public']['kid']}"
+        assert load_der_private_key(identity.desk.vault.open(document["private_pem"], about), None)
     assert all("PRIVATE" not in str(record.value) for record in identity.bus.records)
+
+
+async def test_a_closed_key_is_bound_to_its_name(identity: Identity) -> None:
+    kept = identity.database.collection("signing_keys")
+    for document in await kept.find({}):
+        other = document["public"] | {"kid": "another"}
+        await kept.update({"_id": document["_id"]}, {"$set": {"public": other}})
+    _, runtime, _ = build_for_tests(settings(), identity.database, identity.clock, identity.bus, identity.kms)
+    with pytest.raises(ValueError, match="TONGBAN_KEY_PASSPHRASE"):
+        await runtime.prepare()
+
+
+async def test_a_key_of_an_earlier_version_is_opened_as_it_was_closed(identity: Identity) -> None:
+    """As PEM, closed as the library thought best; two months later the last of them is gone."""
+    kept, before = identity.database.collection("signing_keys"), identity.desk.keyring
+    passphrase = settings().key_passphrase.get_secret_value().encode()
+    for document in await kept.find({}):
+        private = before.opened(identity.desk.keys.load(document))
+        pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
+        await kept.update({"_id": document["_id"]}, {"$set": {"private_pem": pem.decode()}})
+    _, runtime, desk = build_for_tests(settings(), identity.database, identity.clock, identity.bus, identity.kms)
+    await runtime.prepare()
+    assert kid(desk.keyring.sign({}, "jwt")) == kid(before.sign({}, "jwt"))
 
 
 async def test_replicas_that_start_at_once_share_one_key(identity: Identity) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel
@@ -22,12 +23,15 @@ from deploy.city.reading import CityError
 from deploy.city.rows import Department, Officer, Substitution
 from shared.clock import SystemClock, city_date
 from shared.contracts.identity import DivisionPublished
+from shared.settings import THIS_MACHINE
 
 WAIT_SECONDS = 30.0
 """How long, from the start, facts may take from one service to the others."""
 GRACE_SECONDS = 3.0
 """How long after a refusal: what needs the refused thing would wait in vain."""
 PAUSE_SECONDS = 0.1
+PUBLISHED = "-demo"
+"""How the sample city's passwords end: everybody can read them, so they are for this machine alone."""
 NOT_SEEN_YET = frozenset({
     "unknown_organisation", "unknown_division", "not_its_duty", "not_its_item", "unknown",
     "token_invalid",
@@ -73,9 +77,22 @@ async def load(
     Raises `CityError`: with every fault of the files before anything is sent, or with every refusal of the services
     after all was tried. `transport` takes the place of the network in tests.
     """
-    city = read(folder)
+    puts = list(_puts(read(folder), city_date(SystemClock().now())))
     async with operator(addresses["identity"], operator_secret, transport) as http:
-        return await put_all(http, addresses, _puts(city, city_date(SystemClock().now())))
+        if (public := [put.path for put in puts if _is_public(put)]) and not await _is_here(http, addresses):
+            raise CityError([f"{path}: its password is in the sample city's files, for all to read" for path in public])
+        return await put_all(http, addresses, puts)
+
+
+def _is_public(put: Put) -> bool:
+    secrets = ((put.body or {}).get(name) or "" for name in ("password", "secret"))
+    return any(secret.endswith(PUBLISHED) for secret in secrets)
+
+
+async def _is_here(http: httpx.AsyncClient, addresses: Mapping[str, str]) -> bool:
+    """Whether nobody but this machine reaches identity: it says itself where it is reached."""
+    told = (await http.get(f"{addresses['identity']}/.well-known/openid-configuration")).raise_for_status().json()
+    return urlsplit(told["issuer"]).hostname in THIS_MACHINE
 
 
 @asynccontextmanager

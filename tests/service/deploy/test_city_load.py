@@ -1,5 +1,6 @@
 """The sample city goes into the four real services, in process, over a bus on which facts need their time."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 
 from deploy.city import load as loading
 from deploy.city.files import FILES
-from deploy.city.load import Summary, load
+from deploy.city.load import PUBLISHED, Summary, load
 from deploy.city.reading import CityError
 from services.identity import app as identity
 from services.identity.settings import IdentitySettings
@@ -73,9 +74,15 @@ class Network(httpx.AsyncBaseTransport):
 
 
 @pytest.fixture
-async def network(tmp_path: Path) -> Network:
+def issuer(request: pytest.FixtureRequest) -> str:
+    """Where people reach identity."""
+    return str(getattr(request, "param", "http://127.0.0.1:8101"))
+
+
+@pytest.fixture
+async def network(tmp_path: Path, issuer: str) -> Network:
     clock, bus = FakeClock(), MemoryBus()
-    network, values = Network(bus), settings(tmp_path)
+    network, values = Network(bus), settings(tmp_path) | {"issuer": issuer}
     made: list[tuple[str, Any, FastAPI]] = []
     for name, module, kind in (
         ("identity", identity, IdentitySettings),
@@ -168,6 +175,22 @@ async def test_files_with_faults_send_nothing(network: Network, tmp_path: Path) 
     with pytest.raises(CityError):
         await loaded(network, folder)
     assert network.asked == []
+
+
+@pytest.mark.parametrize("issuer", ["https://identity.example.org"], indirect=True)
+async def test_where_others_come_in_nobody_has_a_password_that_everybody_can_read(network: Network) -> None:
+    with pytest.raises(CityError, match="people/person-li-na") as caught:
+        await loaded(network)
+    assert "clients/police-system" in str(caught.value)
+    assert "li-na-demo" not in str(caught.value)
+    assert not [asked for asked in network.asked if asked.startswith("PUT")]
+
+
+def test_what_the_sample_city_s_secrets_end_in_shows_that_they_are_public() -> None:
+    for name in FILES:
+        text = (SAMPLE / name).read_text(encoding="utf-8")
+        for secret in re.findall(r"\b(?:password|secret): ([\w-]+)", text):
+            assert secret.endswith(PUBLISHED), name
 
 
 async def test_refusals_are_collected(network: Network, tmp_path: Path) -> None:

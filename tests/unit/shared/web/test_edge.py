@@ -70,6 +70,13 @@ async def test_nobody_is_sent_to_the_host_that_a_request_names(client: httpx.Asy
     assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
+async def test_no_other_origin_reads_an_answer(client: httpx.AsyncClient) -> None:
+    asked = {"Origin": "https://evil.example.org", "Access-Control-Request-Method": "PUT"}
+    for method, path in (("GET", "/things"), ("OPTIONS", "/things"), ("GET", "/docs"), ("GET", "/nothing")):
+        told = (await client.request(method, path, headers=asked)).headers
+        assert not [name for name in told if name.startswith("access-control-")], path
+
+
 async def test_a_request_is_not_said_back(client: httpx.AsyncClient) -> None:
     for path in ("/things", "/docs", "/nothing"):
         answer = await client.request("TRACE", path, headers={"X-Canary": "canary"})

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -190,7 +191,8 @@ def test_what_is_closed_opens_about_the_same_only() -> None:
     closed = vault.close(b"secret", "app person-li-na")
     assert closed != vault.close(b"secret", "app person-li-na")
     assert vault.open(closed, "app person-li-na") == b"secret"
-    changed = base64.b64encode(bytes([base64.b64decode(closed)[0] ^ 1]) + base64.b64decode(closed)[1:]).decode()
+    way, text = closed.split(":")
+    changed = f"{way}:{base64.b64encode(bytes([base64.b64decode(text)[0] ^ 1]) + base64.b64decode(text)[1:]).decode()}"
     for keeper, text, about in (
         (vault, closed, "app person-wang-wei"),
         (other, closed, "app person-li-na"),
@@ -198,6 +200,27 @@ def test_what_is_closed_opens_about_the_same_only() -> None:
     ):
         with pytest.raises(InvalidTag):
             keeper.open(text, about)
+
+
+def test_what_is_closed_says_how_and_what_was_closed_otherwise_still_opens() -> None:
+    vault = Vault("a passphrase of before, 16+")
+    assert vault.close(b"plain", "about").startswith("2:")
+    assert vault.open("mMlqjDtfThOV7Dh8+gPUhzj3DB1zFaJ0hv5CATJnF1qk", "about") == b"plain"
+    with pytest.raises(ValueError, match="way"):
+        vault.open("3:mMlqjDtfThOV7Dh8+gPUhzj3DB1zFaJ0hv5CATJnF1qk", "about")
+
+
+def test_a_passphrase_is_stretched_as_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OWASP ASVS 5.0, appendix C: N at least 2^15 where r is 8 and p 3."""
+    asked: list[dict[str, int]] = []
+
+    def scrypt(_passphrase: bytes, **how: Any) -> bytes:
+        asked.append({name: how[name] for name in ("n", "r", "p")})
+        return b"\0" * 32
+
+    monkeypatch.setattr("hashlib.scrypt", scrypt)
+    Vault(f"a passphrase of this test alone, {id(asked)}").close(b"plain", "about")
+    assert asked == [{"n": 2**15, "r": 8, "p": 3}], "and the way of before is not stretched where nobody needs it"
 
 
 def test_a_digest_tells_nothing_without_the_key() -> None:

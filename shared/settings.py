@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import crashpoint
@@ -70,9 +78,11 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("crash_at")
     @classmethod
-    def _crash_at_is_a_point(cls, value: str) -> str:
+    def _crash_at_is_a_point(cls, value: str, others: ValidationInfo) -> str:
         if value:
             crashpoint.parse(value)
+            if urlsplit(others.data.get("issuer", "")).hostname not in THIS_MACHINE:
+                raise ValueError("for tests on this machine only")
         return value
 
     @model_validator(mode="before")

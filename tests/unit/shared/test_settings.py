@@ -112,3 +112,11 @@ def test_a_crash_point_that_does_not_exist_is_named_at_the_start(environment: py
     environment.setenv("TONGBAN_CRASH_AT", "after-lunch:1")
     with pytest.raises(SettingsError, match=r"TONGBAN_CRASH_AT: .*there are after-write, after-produce"):
         load(WaterworksSettings)
+
+
+def test_where_others_come_in_no_process_is_told_to_kill_itself(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TONGBAN_CRASH_AT", "after-write:1")
+    assert load(WaterworksSettings).crash_at
+    environment.setenv("TONGBAN_ISSUER", "https://identity.example.org")
+    with pytest.raises(SettingsError, match=r"TONGBAN_CRASH_AT: .*tests"):
+        load(WaterworksSettings)

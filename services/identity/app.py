@@ -141,7 +141,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
     opened = OpenedKeys(data_keys_kept, masters, lookup_key)
     lookup = Lookup(lookup_key)
     codes = CodeVerifier(lookup)
-    organisations = repository("organisations", Organisation)
+    organisations, clients = repository("organisations", Organisation), repository("clients", Client)
     return Desk(
         issuer=settings.issuer,
         clock=runtime.clock,
@@ -151,7 +151,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
         masters=masters, data_keys=data_keys_kept, opened=opened,
         people=repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
-        clients=repository("clients", Client),
+        clients=clients, applications=runtime.remembered(clients),
         passwords=Passwords(),
         keys=repository("signing_keys", SigningKey), keyring=Keyring(runtime.clock, passphrase),
         codes=repository("codes", Code), families=repository("families", Family),

@@ -53,6 +53,9 @@ class Desk:
     opened: OpenedKeys
     people: Repository[Person]
     clients: Repository[Client]
+    applications: Remembered[Client]
+    """The same as they were a moment ago, to know who asks. What one was narrowed by meanwhile at another replica is
+    missing for that moment only: what it gets carries its version of before, and every service refuses that."""
     passwords: Passwords
     keys: Repository[SigningKey]
     keyring: Keyring

@@ -114,7 +114,8 @@ class Identity:
         app, runtime, desk = build_for_tests(settings(self.desk.issuer), self.database, self.clock, self.bus, self.kms)
         object.__setattr__(desk, "passwords", CHEAP)
         await self.bus.join(runtime)
-        return replace(self, app=app, runtime=runtime, desk=desk, http=self.browser())
+        other = replace(self, app=app, runtime=runtime, desk=desk)
+        return replace(other, http=other.browser())
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""

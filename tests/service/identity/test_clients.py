@@ -200,3 +200,17 @@ async def test_a_secret_that_was_right_is_not_right_for_ever(city: Identity) -> 
     await city.put("/clients/odd", wish | {"secret": "the second secret of all"})
     assert not (await city.client_token("odd", "the first secret of all")).is_success
     assert (await city.client_token("odd", "the second secret of all")).is_success
+
+
+async def test_what_a_replica_gives_that_has_not_heard_of_a_change_is_refused(city: Identity) -> None:
+    """Applications are remembered for a moment; what they get meanwhile says which version it stands on."""
+    wish, before = {"kind": "operator", "name": "Odd"}, "the first secret of all"
+    await city.put("/clients/odd", wish | {"secret": before})
+    other = await city.replica()
+    async with other.http:
+        assert (await other.client_token("odd", before)).is_success
+        await city.put("/clients/odd", wish | {"secret": "the second secret of all"})
+        await city.bus.settle()
+        given = (await other.client_token("odd", before)).json()
+        assert given["token_type"] == "Bearer", "it remembers; were it not so, this test would show nothing"
+        assert (await city.me(given["access_token"])).json()["code"] == "token_revoked"

@@ -10,7 +10,6 @@ from services.identity.accounts import api as accounts_api
 from services.identity.accounts import pages as accounts_pages
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
 from services.identity.attempts import commands as attempts
 from services.identity.attempts.domain import Attempts
@@ -53,6 +52,7 @@ from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.passwords.hashing import Passwords
 from services.identity.personal import api as personal_api
 from services.identity.personal import commands as personal
 from services.identity.personal import pages as personal_pages

@@ -7,7 +7,6 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from services.identity.accounts.domain import Client, Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.attempts.domain import Attempts
 from services.identity.audit.kit import Audit
 from services.identity.canaries.domain import Canary
@@ -23,6 +22,7 @@ from services.identity.lookup import Lookup
 from services.identity.mandates.domain import Mandate
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.passwords.hashing import Passwords
 from services.identity.proofs.domain import Verifiers
 from services.identity.proofs.verifiers import CodeVerifier
 from services.identity.registrations.domain import Registration

@@ -144,6 +144,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
     organisations = repository("organisations", Organisation)
     return Desk(
         issuer=settings.issuer,
+        city=settings.city,
         clock=runtime.clock,
         divisions=repository("divisions", Division),
         organisations=organisations,

@@ -42,6 +42,7 @@ class Desk:
     """Stores, keys and clock: everything but the wish itself. `opened`: the data keys as personal data needs them."""
 
     issuer: str
+    city: str
     clock: Clock
     divisions: Repository[Division]
     organisations: Repository[Organisation]

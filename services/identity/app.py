@@ -52,6 +52,8 @@ from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.passwords import api as passwords_api
+from services.identity.passwords import pages as password_pages
 from services.identity.passwords.hashing import Passwords
 from services.identity.personal import api as personal_api
 from services.identity.personal import commands as personal
@@ -91,11 +93,10 @@ from shared.web.service import Own, service_app
 VERSION = "0.1.0"
 ROUTERS = (
     organisations_api.router, accounts_api.router, accounts_pages.router, posts_api.router, sessions_api.router,
-    sessions_pages.router, factors_api.router, factors_pages.router, factors_pages.assets, keys_api.router,
-    tokens_api.router, mandates_api.router, mandate_pages.router, consents_api.router,
-    consent_pages.router, signin_pages.router, proofs_api.router,
-    registrations_api.router, registration_pages.router, companies_api.router, personal_api.router,
-    personal_pages.router, audit_api.router,
+    sessions_pages.router, passwords_api.router, password_pages.router, factors_api.router, factors_pages.router,
+    factors_pages.assets, keys_api.router, tokens_api.router, mandates_api.router, mandate_pages.router,
+    consents_api.router, consent_pages.router, signin_pages.router, proofs_api.router, registrations_api.router,
+    registration_pages.router, companies_api.router, personal_api.router, personal_pages.router, audit_api.router,
 )  # fmt: skip
 TO_IDENTITY = "sharing.to.identity"
 

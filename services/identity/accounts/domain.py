@@ -138,6 +138,14 @@ class Person(Holder):
         if self._contact() != before:
             self.record(self._contact(), now)
 
+    def choose_password(self, before: str, after: str, now: datetime) -> None:
+        """Take a password of the person's own choice, which ends all sessions and tokens. Raises `Conflict` where it is
+        not the one any more that they showed (`before`). Both are hashes."""
+        if self.password_hash != before:
+            raise Conflict("There is another password by now", code="password_changed")
+        self.password_hash = after
+        self.sign_out(now)
+
     def prove(self, number: str, proven: PersonProven, now: datetime) -> None:
         """Who they are was proven. It takes nothing from anybody, and less than what is known changes nothing."""
         if (self.number, self.ial) != (number, max(self.ial, proven.ial)):

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from services.identity.factors.commands import FRESH_S
-from shared.contracts.identity import ActNoted, RevocationPublished
-from tests.service.identity.conftest import PASSWORD, WEB, Identity
-from tests.service.identity.walking import PORTAL, Walker, form, is_second, leads
+from shared.contracts.identity import ActNoted, CredentialChanged, RevocationPublished
+from tests.service.identity.conftest import LI_NA, PASSWORD, WEB, Identity
+from tests.service.identity.walking import FACTORS, PORTAL, Walker, form, is_second, leads
 
 HERE, NEW = "/account/password", "another-password-海"
 REFRESHING = WEB | {"scopes": ["openid", "services", "offline_access"]}
@@ -244,3 +244,45 @@ async def test_somebody_else_s_application_changes_no_password(li: Walker) -> No
     answer = await li.send(form(asking, "/consent"), answer="agree")
     redeemed: Any = await li.city.redeem(li.told(answer)["code"], client_id="bank", redirect_uri=PORTAL)
     assert (await by_api(li, redeemed.json()["access_token"])).status_code == 403
+
+
+# -- who hears of it --------------------------------------------------------------------------------------
+
+
+async def told(city: Identity) -> list[tuple[str, str]]:
+    """Of what Ms Li is told by mail."""
+    await city.bus.settle()
+    said = city.bus.said(CredentialChanged)
+    assert {one["account"] for one in said} <= {"person-li-na"}
+    return [(one["credential"], one["change"]) for one in said]
+
+
+async def test_the_person_hears_of_another_password_whoever_chose_it(li: Walker) -> None:
+    assert await told(li.city) == [], "not of the first one"
+    await change(li, new="iloveyou1")
+    await change(li, current="not-her-password")
+    await li.city.put("/people/person-li-na", LI_NA | {"mail": None})
+    assert await told(li.city) == []
+    await change(li)
+    assert await told(li.city) == [("password", "replaced")]
+    await li.city.put("/people/person-li-na", LI_NA)
+    assert await told(li.city) == [("password", "replaced")] * 2
+
+
+async def test_the_person_hears_of_other_factors(li: Walker) -> None:
+    await li.add_app()
+    assert await told(li.city) == [("app", "added")], "with the first come recovery codes, which go without saying"
+    for page in ("recovery", "remove"):
+        await li.send(form(await li.get(f"{FACTORS}/{page}"), f"{FACTORS}/{page}"))
+    assert await told(li.city) == [("app", "added"), ("recovery-codes", "replaced"), ("app", "removed")]
+    await li.add_app()
+    for _ in range(2):
+        await li.http.delete("/people/person-li-na/factors", headers=li.city.operator())
+    assert (await told(li.city))[4:] == [("factors", "removed")]
+
+
+async def test_who_is_forgotten_hears_of_nothing(li: Walker) -> None:
+    await li.add_app()
+    await li.http.delete("/people/person-li-na", headers=li.city.operator())
+    assert await told(li.city) == [("app", "added")]
+    assert not (await li.city.desk.factors.collection.find({}))[0]["app"]

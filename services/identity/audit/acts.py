@@ -75,7 +75,7 @@ def account_changed(by: Actor, person: str, fields: Sequence[str]) -> ActNoted:
 
 
 def password_refused(by: Actor, person: str, ground: str) -> ActNoted:
-    """Who wanted to change a password, in a person's session, did not know the present one."""
+    """Who wanted to change a password, in a person's session, did not know the current one."""
     return _refused(act="password-refused", by=by, on=person, ground=ground)
 
 

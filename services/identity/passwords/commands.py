@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class PasswordWish(BaseModel):
-    """Another password for oneself, by who knows the present one."""
+    """Another password for oneself, by who knows the current one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -31,7 +31,7 @@ class PasswordWish(BaseModel):
 
 
 class WrongPassword(WrongProof):
-    """The present password is not that one; and what else is wrong."""
+    """The current password is not that one; and what else is wrong."""
 
     code = "wrong_password"
 
@@ -51,7 +51,7 @@ async def faults(desk: Desk, password: str, person: Known, *others: str, pointer
 async def change(desk: Desk, by: Actor, person: Person, here: str, wish: PasswordWish, address: str) -> None:
     """A person chooses another password in the session `here`, which goes on; all others, and all tokens, are over.
 
-    Wrong present passwords count with those at sign-in. Raises `WrongPassword` and `Invalid` with every fault,
+    Wrong current passwords count with those at sign-in. Raises `WrongPassword` and `Invalid` with every fault,
     `TooManyAttempts`, and `Conflict` where it was changed meanwhile.
     """
     current, new = wish.current.get_secret_value(), wish.new.get_secret_value()

@@ -48,7 +48,7 @@ async def form(request: Request, desk: TheDesk, owner: TheOwner, _: Sure) -> Res
     return _form(request, desk, owner)
 
 
-@router.post(HERE, summary="The present password and another one", response_class=Response)
+@router.post(HERE, summary="The current password and another one", response_class=Response)
 async def change(
     request: Request, desk: TheDesk, owner: TheOwner, _: Sure, address: Address, typed: Annotated[Typed, Form()]
 ) -> Response:

@@ -130,10 +130,10 @@ async def test_by_the_api_the_application_goes_on_by_its_refresh_token(li: Walke
 
 async def test_the_present_one_is_asked_for_and_nothing_is_shown_again(li: Walker) -> None:
     wrong = await change(li, current="not-her-password")
-    assert (wrong.status_code, errors(wrong)) == (422, {"current": "This is not your present password"})
+    assert (wrong.status_code, errors(wrong)) == (422, {"current": "This is not your current password"})
     assert not {"not-her-password", NEW, PASSWORD} & set(re.findall(r'value="([^"]*)"', wrong.text))
     missing = await change(li, current="")
-    assert (missing.status_code, errors(missing)) == (422, {"current": "Enter your present password"})
+    assert (missing.status_code, errors(missing)) == (422, {"current": "Enter your current password"})
     assert await signs_in(li.city, PASSWORD) == 303, "nothing was changed"
     await li.city.bus.settle()
     (one,) = [one for one in li.city.bus.said(ActNoted) if one["act"] == "password-refused"]

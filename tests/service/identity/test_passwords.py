@@ -1,17 +1,21 @@
 """Passwords: which are refused wherever one is chosen, and how long they may be."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.city.files import read
+from services.identity.passwords.commands import faults as faults_of_choice
 from tests.service.identity.conftest import LI_NA, Identity
 from tests.service.identity.registering import ZHOU_TING, Registers, begin
 from tests.service.identity.test_registration_pages import send
 from tests.service.identity.test_window import SHE, at_window
 
+SAMPLE = Path(__file__).parents[3] / "deploy" / "city"
 COMMON, GUESSABLE = "iloveyou1", "Zhou-Ting!2026"
 LONG = "the moon over the harbour, " * 3 + "\t ﬁn "
-"""84 characters: tabs, spaces at the end and a ligature among them."""
+"""A tab, a space at the end and a ligature are in it."""
 
 
 def faults(answer: Any) -> dict[str, str]:
@@ -50,6 +54,12 @@ async def test_the_page_says_so_at_the_field(city: Identity, ui: str, text: str)
 )
 async def test_the_service_the_city_and_the_person_s_own_numbers_are_no_password(city: Identity, password: str) -> None:
     assert faults(await begin(city, password=password)) == {"/password": "guessable"}
+
+
+async def test_the_sample_city_s_people_have_chosen_well(city: Identity) -> None:
+    sample = read(SAMPLE)
+    for person in (*sample.people, *sample.officers):
+        assert await faults_of_choice(city.desk, person.password or "", person) == [], person.login
 
 
 async def test_who_has_such_a_password_signs_in_and_is_who_they_are(city: Identity) -> None:

@@ -1,11 +1,17 @@
 """Passwords: which nobody may choose, and how they are compared."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
+from services.identity.accounts.domain import Person
 from services.identity.passwords.domain import COMMON, SERVICE, faults_of, words_of
+from services.identity.sessions.domain import Session
 from shared.accounts import SHORTEST_PASSWORD
+from shared.errors import Conflict
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -78,3 +84,22 @@ def test_who_has_no_mail_and_no_phone_is_known_by_the_name() -> None:
     words = [*words_of(Somebody(login="x1", name="Ox", mail=None, phone=None))]
     assert faults_of("x1x1Ox99", words, "/password") == []
     assert faults_of("lina1990lina", words, "/password") == []
+
+
+def test_another_password_brings_back_no_session_that_was_over() -> None:
+    li = Person(id="person-li-na", login="li.na", password_hash="a", name="Li Na")
+    over = Session(id="session-1", person=li.id, user_version=li.token_version, browser="", begun_at=NOW)
+    li.sign_out(NOW)
+    here = over.model_copy(update={"id": "session-2", "user_version": li.token_version})
+    li.choose_password("a", "b", NOW)
+    for session in (over, here):
+        session.stay(li.token_version)
+    assert [session.is_live(li.token_version, 0, NOW) for session in (over, here)] == [False, True]
+
+
+def test_of_two_who_change_it_at_once_one_does() -> None:
+    li = Person(id="person-li-na", login="li.na", password_hash="a", name="Li Na")
+    li.choose_password("a", "b", NOW)
+    with pytest.raises(Conflict):
+        li.choose_password("a", "c", NOW)
+    assert li.password_hash == "b"

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.identity.accounts.domain import Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
+from services.identity.passwords.hashing import Passwords
 from services.identity.posts.domain import Post
 from services.identity.settings import IdentitySettings
 from services.identity.tokens.issuing import Versions, access_token

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.identity.accounts.passwords import Passwords
+from services.identity.passwords.hashing import Passwords
 from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller
 from tests.service.identity.conftest import ASKED, ISSUER, LI_NA, OPERATOR_SECRET, PASSWORD, RETURN, Identity, challenge

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
-from services.identity.accounts.passwords import Passwords
+from services.identity.passwords.hashing import Passwords
 from services.identity.posts.domain import Post
 from shared.errors import Conflict
 from shared.personal import Forgotten

@@ -191,6 +191,12 @@ class Town:
         if before := self.person.password_hash:  # who is forgotten has none
             self.person.rehash(before, f"{before[0]}{n}")
 
+    def change_password(self, n: int) -> None:
+        """In a session, which goes on."""
+        if live := [id_ for id_ in self.sessions if self.is_live(id_)]:
+            self.person.choose_password(self.person.password_hash, "cd"[n % 2], self.now)
+            self.sessions[live[n % len(live)]].stay(self.person.token_version)
+
     def prove(self, n: int) -> None:
         """With a second factor where there is one, else with the password alone."""
         if self.sessions and self.is_live(id_ := f"session-{n % len(self.sessions)}"):
@@ -282,6 +288,7 @@ ACTS = (
     Town.give,
     Town.revise_client,
     Town.rehash,
+    Town.change_password,
     Town.prove,
     Town.add_factor,
     Town.take_factor,

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from deploy.kafka.declared import load
-from services.identity.accounts.passwords import Passwords
 from services.identity.app import build_for_tests
+from services.identity.passwords.hashing import Passwords
 from shared import logging as our_logging
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import EPOCH

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
@@ -317,6 +317,7 @@ def test_no_token_outlives_what_it_says(acts: Acts) -> None:
 
 @settings(max_examples=300)
 @given(acts_of(ABOUT_POSTS, 12))
+@example([(Town.revise_person, 4), (Town.sleep, 8), (Town.oversleep, 11), (Town.revise_person, 1)])
 def test_no_token_outlives_the_post_that_it_says(acts: Acts) -> None:
     tell_the_truth([(Town.revise_person, 1), *acts])
 

@@ -71,6 +71,7 @@ class _Claims(BaseModel):
     sub: str
     exp: int
     iat: int
+    nbf: int = 0
     jti: str
     client_id: str
     kind: Kind
@@ -224,11 +225,12 @@ class Verifier:
                     "strict_aud": True,
                     "verify_exp": False,
                     "verify_iat": False,
+                    "verify_nbf": False,
                     "require": ["iss", "aud", "exp"],
                 },
             )
         )
-        if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
+        if max(claims.iat, claims.nbf) > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
         return _Known(claims.caller(), claims.exp, kid, claims.scopes())
 

@@ -93,6 +93,8 @@ FORGED = {
     "several audiences": lambda s: s.token(aud=["tongban", "bank"]),
     "another issuer": lambda s: s.token(iss=ISSUER + "/"),
     "from the future": lambda s: s.token(iat=int(s.clock.now().timestamp()) + 60),
+    "not valid yet": lambda s: s.token(nbf=int(s.clock.now().timestamp()) + 60),
+    "valid from a text on": lambda s: s.token(nbf="0"),
     "a kind unheard of": lambda s: s.token(kind="king"),
     "exp as text": lambda s: s.token(exp=str(s.claims()["exp"])),
     **{
@@ -200,6 +202,35 @@ def test_where_a_services_own_clock_is_an_hour_off_nobody_gets_in(
     verifier = Verifier({signer.kid: signer.row}, ISSUER, FakeClock(clock.now() + ahead), revocations)
     with pytest.raises(Unauthenticated) as caught:
         verifier.verify(signer.token())
+    assert caught.value.code == code
+
+
+EDGES = [
+    ({"exp": -4}, None),
+    ({"exp": -5}, "token_expired"),
+    ({"iat": 5}, None),
+    ({"iat": 6}, "token_invalid"),
+    ({"nbf": 5}, None),
+    ({"nbf": 6}, "token_invalid"),
+    ({"nbf": 6, "exp": -5}, "token_invalid"),
+]
+
+
+@pytest.mark.parametrize("years", [-30, 0, 30])
+@pytest.mark.parametrize(("shift", "code"), EDGES, ids=str)
+def test_times_count_by_our_own_clock_whatever_the_machine_s_says(
+    revocations: Revocations, shift: dict[str, int], code: str | None, years: int
+) -> None:
+    """Five seconds may clocks differ, and not one more."""
+    clock = FakeClock(FakeClock().now() + timedelta(days=365 * years))
+    signer, now = Signer(clock), int(clock.now().timestamp())
+    token = signer.token(**{claim: now + seconds for claim, seconds in shift.items()})
+    verifier = Verifier({signer.kid: signer.row}, ISSUER, clock, revocations)
+    if code is None:
+        assert verifier.verify(token).id == "person-li-na"
+        return
+    with pytest.raises(Unauthenticated) as caught:
+        verifier.verify(token)
     assert caught.value.code == code
 
 

@@ -1,6 +1,7 @@
 """Any body at all, at every route of identity that takes one. The routes are the app's own, so a new one is tried too;
 so are the forms, which are those of all pages."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -186,6 +187,8 @@ async def test_a_field_of_such_a_name_is_none_of_a_form(city: Identity) -> None:
 TEXTS = {
     "deep": "[" * 15_000,
     "deep objects": '{"id":' * 2_500,
+    "a deep token": base64.urlsafe_b64encode(b"[" * 3_000).decode() + ".e30.x",
+    "a token of deep claims": ".".join(["eyJhbGciOiJFUzI1NiJ9", base64.urlsafe_b64encode(b"[" * 3_000).decode(), "x"]),
     "rather deep": '{"response":' * 400 + "1" + "}" * 400,
     "a query": json.dumps({"$ne": None}),
     "no text": "\0\ud7ff\ufffe",

@@ -49,6 +49,10 @@ def packed(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
+def _deep(levels: int) -> str:
+    return base64.urlsafe_b64encode(b"[" * levels).decode().rstrip("=")
+
+
 def unsigned(signer: Signer) -> str:
     return f"{packed({'typ': 'at+jwt', 'alg': 'none', 'kid': signer.kid})}.{packed(signer.claims())}."
 
@@ -83,6 +87,10 @@ FORGED = {
     "hmac with the public key": signed_with_the_public_key_as_a_secret,
     "another key under our kid": lambda s: Signer(s.clock).token(),
     "a key nobody knows": lambda s: s.token({"kid": "key-2"}),
+    "a header nested without end": lambda _: f"{_deep(2900)}.e30.x",
+    "claims nested without end": lambda s: jwt.api_jws.encode(
+        b"[" * 2900, s.key, "ES256", {"typ": "at+jwt", "kid": s.kid}
+    ),
     "no kid": lambda s: jwt.encode(s.claims(), s.key, "ES256", {"typ": "at+jwt"}),
     "a key of its own in the header": lambda s: Signer(s.clock).token({"jwk": s.jwk}),
     "an id token": lambda s: s.token({"typ": "JWT"}),

@@ -82,6 +82,7 @@ def _documented(form: type[BaseModel]) -> dict[str, object]:
     openapi_extra=_documented(TokenForm),
 )
 async def token(request: Request, desk: TheDesk, by: Visitor) -> JSONResponse:
+    desk.keyring.ready()  # while there is none, no code or refresh token is used up
     try:
         form = await _read(request, TokenForm)
         _whole(form)

@@ -232,7 +232,8 @@ def test_times_count_by_our_own_clock_whatever_the_machine_s_says(
     """Five seconds may clocks differ, and not one more."""
     clock = FakeClock(FakeClock().now() + timedelta(days=365 * years))
     signer, now = Signer(clock), int(clock.now().timestamp())
-    token = signer.token(**{claim: now + seconds for claim, seconds in shift.items()})
+    times: dict[str, Any] = {claim: now + seconds for claim, seconds in shift.items()}
+    token = signer.token(**times)
     verifier = Verifier({signer.kid: signer.row}, ISSUER, clock, revocations)
     if code is None:
         assert verifier.verify(token).id == "person-li-na"

@@ -19,7 +19,8 @@ from shared.aggregate import Aggregate
 from shared.clock import AGREEMENT_SECONDS, Clock, SystemClock
 from shared.contracts.registry import EventModel
 from shared.messaging.broker import client_options, consumer_broker, readable_topics
-from shared.messaging.lane import Handlers, Lane
+from shared.messaging.handling import Handlers
+from shared.messaging.lane import Lane
 from shared.messaging.metrics import LaneMetrics, RelayMetrics
 from shared.messaging.outlet import KafkaOutlet
 from shared.messaging.parked import Parked

@@ -44,7 +44,7 @@ def routes_of(app: FastAPI) -> Iterator[Route]:
     document = app.openapi()
     for found in iter_route_contexts(app.routes):
         for method in sorted((found.methods or set()) - {"GET", "HEAD", "OPTIONS"}):
-            operation = document["paths"][found.path][method.lower()]
+            operation = document["paths"].get(found.path, {}).get(method.lower(), {})
             content = operation.get("requestBody", {}).get("content", {})
             kind = next(iter(content), None)
             schema = content[kind]["schema"] if kind else {}

@@ -19,8 +19,9 @@ from shared.aggregate import Aggregate
 from shared.clock import AGREEMENT_SECONDS, Clock, SystemClock
 from shared.contracts.registry import EventModel
 from shared.messaging.broker import client_options, consumer_broker, readable_topics
+from shared.messaging.handling import Handlers
 from shared.messaging.journals import forget
-from shared.messaging.lane import Handlers, Lane
+from shared.messaging.lane import Lane
 from shared.messaging.metrics import LaneMetrics, RelayMetrics
 from shared.messaging.notes import Notes
 from shared.messaging.outlet import KafkaOutlet

@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-import hmac
 import secrets
 from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from shared.lookup import keyed_digest
 
 NONCE = 12
 
@@ -32,7 +33,7 @@ class Vault:
 
     def digest(self, about: str, text: str) -> str:
         """The same text for the same text, of which nobody without the key finds out what it was."""
-        return hmac.digest(self._digesting, f"{about}\0{text}".encode(), "sha256").hex()
+        return keyed_digest(self._digesting, about, text).hex()
 
 
 @cache  # slow on purpose, as somebody may have chosen the passphrase

@@ -6,7 +6,7 @@ from services.notifications.contacts import commands as contacts
 from services.notifications.desk import Desk
 from services.notifications.messages import commands as messages
 from shared.contracts import identity, intake
-from shared.messaging.lane import Handlers
+from shared.messaging.handling import Handlers
 
 
 def table(desk: Desk) -> Handlers:

@@ -16,7 +16,7 @@ from services.notifications.messages.domain import Facts, Fenced, Message, NotDu
 from shared.contracts.registry import EventModel
 from shared.errors import NotFound
 from shared.messaging.envelope import Event
-from shared.messaging.lane import Handler
+from shared.messaging.handling import Handler
 from shared.messaging.notes import Notes
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay

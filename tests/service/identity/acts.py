@@ -359,7 +359,7 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/registrations"): ("registration-begun", register),
     ("POST", "/registrations/window"): ("registration-begun", at_window),
     ("POST", "/registrations/{registration}/code"): "noted as `registration-went-on`, see test_registrations",
-    ("POST", "/registrations/{registration}/login"): "noted as `registration-went-on`, see test_registrations",
+    ("POST", "/registrations/{registration}/login"): "noted as `registration-went-on`, see test_registered_already",
     ("POST", "/register"): PAGES.format("/registrations"),
     ("POST", "/register/code"): PAGES.format("/registrations/{registration}/code"),
     ("POST", "/register/login"): PAGES.format("/registrations/{registration}/login"),

@@ -19,8 +19,11 @@ from shared.aggregate import Aggregate
 from shared.clock import AGREEMENT_SECONDS, Clock, SystemClock
 from shared.contracts.registry import EventModel
 from shared.messaging.broker import client_options, consumer_broker, readable_topics
-from shared.messaging.lane import Handlers, Lane
+from shared.messaging.handling import Handlers
+from shared.messaging.journals import forget
+from shared.messaging.lane import Lane
 from shared.messaging.metrics import LaneMetrics, RelayMetrics
+from shared.messaging.notes import Notes
 from shared.messaging.outlet import KafkaOutlet
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Outlet, Relay
@@ -154,7 +157,7 @@ class Runtime:
             Lease(self.database.collection("leases"), "relay", self.settings.instance),
             self.clock,
             f"/{self.settings.city}/{self.settings.service}",
-            brokers=self.database.collection("brokers"),
+            notes=Notes(self.database.collection("notes")),
             metrics=RelayMetrics(self.registry),
         )
         options = (lambda: client_options(self.settings)) if self._kafka else None
@@ -272,9 +275,13 @@ class Runtime:
 
     async def _forget(self) -> None:
         await self._prepared.wait()
-        while self.relay is not None:
-            await self.relay.forget()
+        while True:
+            await self.forget()
             await asyncio.sleep(FORGET_SECONDS)
+
+    async def forget(self) -> int:
+        """Forget what is personal in journals and over its time; how many entries."""
+        return await forget([repository for repository, _ in self._repositories], self.clock.now())
 
     def behind_seconds(self) -> float:
         """How long the events that our lane handles now have waited for it."""

@@ -10,7 +10,6 @@ from services.identity.accounts import api as accounts_api
 from services.identity.accounts import pages as accounts_pages
 from services.identity.accounts.commands import keep_client
 from services.identity.accounts.domain import Client, ClientWish, Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.accounts.store import PEOPLE_INDEXES, drop_old_indexes
 from services.identity.attempts import commands as attempts
 from services.identity.attempts.domain import Attempts
@@ -53,6 +52,9 @@ from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.passwords import api as passwords_api
+from services.identity.passwords import pages as password_pages
+from services.identity.passwords.hashing import Passwords
 from services.identity.personal import api as personal_api
 from services.identity.personal import commands as personal
 from services.identity.personal import pages as personal_pages
@@ -91,11 +93,10 @@ from shared.web.service import Own, service_app
 VERSION = "0.1.0"
 ROUTERS = (
     organisations_api.router, accounts_api.router, accounts_pages.router, posts_api.router, sessions_api.router,
-    sessions_pages.router, factors_api.router, factors_pages.router, factors_pages.assets, keys_api.router,
-    tokens_api.router, mandates_api.router, mandate_pages.router, consents_api.router,
-    consent_pages.router, signin_pages.router, proofs_api.router,
-    registrations_api.router, registration_pages.router, companies_api.router, personal_api.router,
-    personal_pages.router, audit_api.router,
+    sessions_pages.router, passwords_api.router, password_pages.router, factors_api.router, factors_pages.router,
+    factors_pages.assets, keys_api.router, tokens_api.router, mandates_api.router, mandate_pages.router,
+    consents_api.router, consent_pages.router, signin_pages.router, proofs_api.router, registrations_api.router,
+    registration_pages.router, companies_api.router, personal_api.router, personal_pages.router, audit_api.router,
 )  # fmt: skip
 TO_IDENTITY = "sharing.to.identity"
 
@@ -141,9 +142,10 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
     opened = OpenedKeys(data_keys_kept, masters, lookup_key)
     lookup, vault = Lookup(lookup_key), Vault(passphrase)
     codes = CodeVerifier(lookup)
-    organisations = repository("organisations", Organisation)
+    organisations, clients = repository("organisations", Organisation), repository("clients", Client)
     return Desk(
         issuer=settings.issuer,
+        city=settings.city,
         clock=runtime.clock,
         divisions=repository("divisions", Division),
         organisations=organisations,
@@ -151,7 +153,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),
         masters=masters, data_keys=data_keys_kept, opened=opened,
         people=repository("people", Person, *PEOPLE_INDEXES, OFFICERS, keys=opened),
-        clients=repository("clients", Client),
+        clients=clients, applications=runtime.remembered(clients),
         passwords=Passwords(),
         keys=repository("signing_keys", SigningKey), keyring=Keyring(runtime.clock, passphrase, vault),
         codes=repository("codes", Code), families=repository("families", Family),

@@ -13,6 +13,7 @@ PUBLISHES: tuple[type[EventModel], ...] = (
     identity.OrganisationSuspended,
     identity.OrganisationResumed,
     identity.AccountOpened,
+    identity.CredentialChanged,
     identity.MandateOffered,
     identity.MandateGranted,
     identity.MandateEnded,

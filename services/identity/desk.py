@@ -7,7 +7,6 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from services.identity.accounts.domain import Client, Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.attempts.domain import Attempts
 from services.identity.audit.kit import Audit
 from services.identity.canaries.domain import Canary
@@ -23,6 +22,7 @@ from services.identity.lookup import Lookup
 from services.identity.mandates.domain import Mandate
 from services.identity.organisations.domain import Division, Organisation
 from services.identity.organisations.store import Duties
+from services.identity.passwords.hashing import Passwords
 from services.identity.proofs.domain import Verifiers
 from services.identity.proofs.verifiers import CodeVerifier
 from services.identity.registrations.domain import Registration
@@ -42,6 +42,7 @@ class Desk:
     """Stores, keys and clock: everything but the wish itself. `opened`: the data keys as personal data needs them."""
 
     issuer: str
+    city: str
     clock: Clock
     divisions: Repository[Division]
     organisations: Repository[Organisation]
@@ -53,6 +54,9 @@ class Desk:
     opened: OpenedKeys
     people: Repository[Person]
     clients: Repository[Client]
+    applications: Remembered[Client]
+    """The same as they were a moment ago, to know who asks. What one was narrowed by meanwhile at another replica is
+    missing for that moment only: what it gets carries its version of before, and every service refuses that."""
     passwords: Passwords
     keys: Repository[SigningKey]
     keyring: Keyring

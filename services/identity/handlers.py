@@ -6,7 +6,7 @@ from services.identity.audit import commands as audit
 from services.identity.desk import Desk
 from services.identity.proofs import commands as proofs
 from shared.contracts import identity, sharing
-from shared.messaging.lane import Handlers
+from shared.messaging.handling import Handlers
 
 
 def table(desk: Desk) -> Handlers:

@@ -5,7 +5,11 @@ import hmac
 
 
 class Lookup:
-    """HMAC-SHA256 under a key of the settings: who has the store alone cannot try all ID numbers until one fits."""
+    """HMAC-SHA256 under a key of the settings: who has the store alone cannot try all ID numbers until one fits.
+
+    Apart from `shared.lookup`, for it takes several parts, each with its length before it; accounts are known by these
+    digests for good, so they stay.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()

@@ -44,11 +44,12 @@ may_keep_factors = Act(
     "see and take away what one proves with beside the password",
     (PERSON | officer()).directly,
 )
+may_change_password = Act("password.own", "更改自己的密码", "change one's own password", (PERSON | officer()).directly)
 may_see_oneself = Act("account.own", "查看自己的账户", "see one's own account and nobody else's", EVERYBODY)
 
 ACTS = (
     may_administer, may_keep_substitutes, signs_in, may_be_told_of, may_keep_mandates, may_keep_consents,
-    may_keep_factors, may_register_people, may_represent, may_see_oneself,
+    may_keep_factors, may_change_password, may_register_people, may_represent, may_see_oneself,
 )  # fmt: skip
 
 

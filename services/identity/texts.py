@@ -18,6 +18,7 @@ FRAME: Mapping[str, Text] = {
     "account": Text(zh="我的账户", en="Your account"),
     "my_sessions": Text(zh="登录设备", en="Where you are signed in"),
     "my_factors": Text(zh="登录验证", en="How you prove who you are"),
+    "my_password": Text(zh="密码", en="Password"),
     "my_mandates": Text(zh="我的委托", en="Mandates"),
     "my_consents": Text(zh="授权的应用", en="Applications you let in"),
     "sign_out": Text(zh="退出登录", en="Sign out"),

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,8 @@ from functools import cache
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from shared.lookup import keyed_digest
 
 NONCE = 12
 
@@ -51,7 +52,7 @@ class Vault:
 
     def digest(self, about: str, text: str) -> str:
         """The same text for the same text, of which nobody without the key finds out what it was."""
-        return hmac.digest(self._digesting, f"{about}\0{text}".encode(), "sha256").hex()
+        return keyed_digest(self._digesting, about, text).hex()
 
     def _cipher(self, way: str) -> AESGCM:
         if way not in WAYS:

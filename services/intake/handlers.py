@@ -5,7 +5,7 @@ from functools import partial
 from services.intake.cases import commands as cases
 from services.intake.desk import Desk
 from shared.contracts import department, sharing
-from shared.messaging.lane import Handlers
+from shared.messaging.handling import Handlers
 
 
 def table(desk: Desk) -> Handlers:

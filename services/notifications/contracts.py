@@ -14,6 +14,7 @@ READS: tuple[type[EventModel], ...] = (
     identity.ContactPublished,
     identity.CodeIssued,
     identity.CompanyRegistered,
+    identity.CredentialChanged,
     identity.MandateOffered,
     identity.MandateGranted,
     identity.MandateEnded,

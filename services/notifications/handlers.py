@@ -6,7 +6,7 @@ from services.notifications.contacts import commands as contacts
 from services.notifications.desk import Desk
 from services.notifications.messages import commands as messages
 from shared.contracts import identity, intake
-from shared.messaging.lane import Handlers
+from shared.messaging.handling import Handlers
 
 
 def table(desk: Desk) -> Handlers:
@@ -14,6 +14,7 @@ def table(desk: Desk) -> Handlers:
     return {
         identity.ContactPublished: partial(contacts.keep, desk),
         identity.CompanyRegistered: partial(contacts.represent, desk),
+        identity.CredentialChanged: partial(messages.tell_credential, desk),
         identity.MandateOffered: partial(messages.tell_mandate, desk, "mandate-offered"),
         identity.MandateGranted: partial(messages.tell_mandate, desk, "mandate-granted"),
         identity.MandateEnded: partial(messages.tell_mandate, desk, "mandate-ended"),

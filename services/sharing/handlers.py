@@ -7,7 +7,7 @@ from services.sharing.exchanges import commands as exchanges
 from shared.contracts.department import QuestionAnswered
 from shared.contracts.identity import ProofWished
 from shared.contracts.intake import MaterialWished
-from shared.messaging.lane import Handlers
+from shared.messaging.handling import Handlers
 
 
 def table(desk: Desk) -> Handlers:

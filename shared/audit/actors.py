@@ -1,13 +1,13 @@
 """Who acts, as a record may say it."""
 
 import base64
-import hashlib
 import hmac
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from shared.caller import Caller
 from shared.contracts.acts import Actor
+from shared.lookup import keyed_digest
 
 CHARACTERS = 12
 """Of a digest: 60 bits."""
@@ -33,7 +33,8 @@ class Places:
 
     def digest(self, kind: str, text: str) -> str:
         """The digest of some other text that is nobody's business, apart from those of other kinds."""
-        raw = hmac.digest(self._key, f"{kind}\0{text}".encode("utf-8", "replace"), hashlib.sha256)
+        whole = text.encode("utf-8", "replace").decode()  # people type whatever they like
+        raw = keyed_digest(self._key, kind, whole)
         return base64.b32encode(raw).decode()[:CHARACTERS].lower()
 
 

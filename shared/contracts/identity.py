@@ -150,6 +150,19 @@ class AccountOpened(EventModel):
     organisation: str | None = None
 
 
+Credential = Literal["password", "app", "passkey", "recovery-codes", "factors"]
+
+
+@published("tongban.identity.credential-changed.v1", on="identity.events")
+class CredentialChanged(EventModel):
+    """What a person signs in with is another one now; `factors`: all of them. The person is told, as it may have been
+    somebody else (ASVS 6.3.7). `account` is an opaque id."""
+
+    account: str
+    credential: Credential
+    change: Literal["added", "replaced", "removed"]
+
+
 @published("tongban.identity.mandate-offered.v1", on="identity.events")
 class MandateOffered(EventModel):
     """Somebody shall act for a person or company, and has not agreed yet. `by` gave it. All are opaque ids."""

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,24 +21,16 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
-from shared import crashpoint, telemetry
-from shared.contracts.registry import EventModel, stem
-from shared.messaging.envelope import Event, Head, Record, Unreadable, read, read_head
+from shared import crashpoint
+from shared.messaging.envelope import Record
+from shared.messaging.handling import HOLD_ON, Handlers, Handling
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import Parked
-from shared.store.collection import Unavailable
 from shared.store.lease import Watch
-from shared.store.repository import Contention
 
 log = structlog.get_logger("lane")
 
 T = TypeVar("T")
-Handler = Callable[[Event[Any]], Awaitable[None]]
-Handlers = Mapping[type[EventModel], Handler]
-
-HOLD_ON = (Unavailable, Contention, ConnectionError, TimeoutError)
-"""Our own infrastructure is away: hold the key and try again, park nothing."""
-
 POLL_MS = 1
 """FastStream sleeps this long after an empty poll; the poll itself waits longer (`PatientConsumer`)."""
 BATCH = 500
@@ -98,8 +90,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         pause: float = HOLD_SECONDS,
     ) -> None:
         self.group, self._topics, self._parked, self._pause = group, topics, parked, pause
-        self._by_type = {model.type: (model, handler) for model, handler in handlers.items()}
-        self._stems = {stem(type_): type_ for type_ in self._by_type}
         self._instance, self._connect, self._readable = instance, connect, readable
         self._now, self._polled = now, Watch()
         self._session_ms = round(session_seconds * 1000)
@@ -110,8 +100,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._looked = 0.0
         self._life = 0
         self._rejoined = False
-        self._standing: dict[str, set[str]] = {}
-        self._looking = asyncio.Lock()
         self._slots = asyncio.Semaphore(WIDTH)
         self._tails: dict[Key, tuple[int, asyncio.Task[Any]]] = {}
         self._turns = itertools.count()
@@ -123,6 +111,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._uncommitted = 0
         self._held: dict[Key, str] = {}
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
+        self._handling = Handling(handlers, parked, self._metrics)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -264,7 +253,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Others may have parked keys of these partitions meanwhile: look again."""
         for partition in assigned:
-            self._standing.pop(partition.topic, None)
+            self._handling.look_again(partition.topic)
 
     async def _consume(self, message: Any) -> None:
         """Begin with a batch, and wait until there is room for the next one: then FastStream polls again."""
@@ -370,7 +359,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         try:
             async with self._slots:
                 for record in records:
-                    while (fault := await self._tried(record)) is not None:
+                    while (fault := await self._handling.tried(record)) is not None:
                         self._hold(key, fault)
                         await asyncio.sleep(self._pause)
                     self._held.pop(key, None)
@@ -385,81 +374,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         if key not in self._held:
             self._metrics.held.inc()
         self._held[key] = f"held: {fault!r}"
-
-    async def _tried(self, record: Record) -> Exception | None:
-        """Handle the record or park it; where neither can be done now, why."""
-        try:
-            if await self._stands(record):
-                await self._park(record, None)
-                return None
-            try:
-                await self._one(record)
-            except HOLD_ON:
-                raise
-            except Exception as exc:  # noqa: BLE001 - whatever a handler raises parks its key, with the reason
-                await self._park(record, exc)
-        except Exception as exc:  # noqa: BLE001 - a record that is let go here would be lost
-            return exc
-        return None
-
-    async def _stands(self, record: Record) -> bool:
-        """Whether the record's key is parked. Only keys known to stand still are looked up."""
-        standing = self._standing.get(record.topic)
-        if standing is None:
-            standing = await self._look_up(record.topic)
-        if record.lock not in standing:
-            return False
-        if await self._parked.stands(record.topic, record.lock):
-            return self._wanted(record)
-        standing.discard(record.lock)
-        return False
-
-    async def _look_up(self, topic: str) -> set[str]:
-        async with self._looking:  # what is parked while we look must not be missed
-            if topic not in self._standing:
-                self._standing[topic] = await self._parked.locks(topic)
-            return self._standing[topic]
-
-    def _wanted(self, record: Record) -> bool:
-        """Whether a record behind a parked one would concern us: what we cannot judge does."""
-        try:
-            return stem(read_head(record).type) in self._stems
-        except Unreadable:
-            return True
-
-    async def _park(self, record: Record, error: Exception | None) -> None:
-        async with self._looking:
-            await self._parked.park(record, error)
-            if (standing := self._standing.get(record.topic)) is not None:
-                standing.add(record.lock)
-        self._metrics.parked.inc()
-        log.warning(
-            "lane.parked",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            error=type(error).__name__ if error else "behind",
-            reason=str(error)[:300] if isinstance(error, Unreadable) else None,
-        )
-
-    async def _one(self, record: Record) -> None:
-        head = read_head(record)
-        found = self._by_type.get(head.type)
-        if found is None:
-            if (known := self._stems.get(stem(head.type))) is not None:
-                raise Unreadable("unknown-version", f"{head.type[:120]} came, {known} is what is read here")
-            return  # somebody else's event on a shared topic
-        model, handler = found
-        await self._apply(handler, head, read(record, head, model))
-
-    async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
-        telemetry.begin(head.trace, head.told)  # until this key's next event: each key has a task, each task its own
-        began = time.perf_counter()
-        try:
-            await handler(event)
-        finally:
-            self._metrics.took(head.type, time.perf_counter() - began)
-        crashpoint.reached("after-effect")
 
     # -- releasing parked keys ---------------------------------------------------------------------------
 
@@ -482,7 +396,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         while records := await self._parked.records(topic, lock):
             for record in records:
                 try:
-                    await self._retry(record)
+                    await self._handling.retry(record)
                 except HOLD_ON:
                     return handled  # tried again at the next round
                 except Exception as exc:  # noqa: BLE001 - the key stands still again, with the newer reason
@@ -493,12 +407,6 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 handled += 1
         log.info("lane.released", topic=topic, records=handled)
         return handled
-
-    async def _retry(self, record: Record | None) -> None:
-        if record is None:
-            raise Unreadable("too-large", "its bytes were not kept")
-        await self._one(record)
-        await self._parked.done(record)
 
 
 def _written_at(record: Any) -> float | None:

@@ -1,7 +1,8 @@
 """The relay: journal entries out to Kafka, in order per document, each at least once under one stable id.
 
-One relay per service holds the lease; writes in this process wake it, and it sweeps each second for those of
-other replicas. An entry whose outcome is unknown is simply sent again: readers know its `ce_id` and sequence.
+One relay per service holds the lease; writes in this process wake it, and the relays of other replicas tell it of
+theirs. Every few seconds it looks everywhere, for what a replica wrote and could not tell any more. An entry whose
+outcome is unknown is simply sent again: readers know its `ce_id` and sequence.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import random
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,21 +21,29 @@ from prometheus_client import CollectorRegistry
 from shared import crashpoint
 from shared.clock import Clock
 from shared.messaging.envelope import headers
+from shared.messaging.journals import JOURNAL_LIMIT, trim
 from shared.messaging.metrics import RelayMetrics
-from shared.store.collection import Collection, Document, DuplicateKey, Filter, Unavailable
+from shared.messaging.notes import Notes
+from shared.store.collection import Collection, Document, Unavailable
 from shared.store.lease import Lease
-from shared.store.repository import EPOCH, PERSONAL_RETENTION, Repository
+from shared.store.repository import EPOCH, Repository
 
 log = structlog.get_logger("relay")
 
-SWEEP_SECONDS = 1.0
+LOOK_SECONDS = 0.5
+"""Between two looks at what other replicas tell."""
+SWEEP_SECONDS = 5.0
+"""Between two looks at every journal."""
+AGAIN_SECONDS = 1.0
+"""After the store or the broker was away."""
+TELL_SECONDS = 0.1
+"""Between two notes to who holds the lease, at least."""
 PACE_SECONDS = 0.02
 """Between the beginnings of two sweeps, at least. What is written after a quiet moment is published at once; while much
 is written, what comes in the meantime goes together: fewer questions to the store, fewer requests to the broker."""
 BATCH = 200
 BACKLOG = 20_000
 """Ids of waiting documents that are read at once, when there are more than a batch."""
-JOURNAL_LIMIT = 1000
 CARRY_SECONDS = 0.5
 REST_SECONDS = 2.0
 LONGEST_REST_SECONDS = 60.0
@@ -76,11 +86,11 @@ class Relay:
         clock: Clock,
         source: str,
         *,
-        brokers: Collection | None = None,
+        notes: Notes | None = None,
         metrics: RelayMetrics | None = None,
     ) -> None:
         self._repositories, self._outlet, self._lease = repositories, outlet, lease
-        self._clock, self._source, self._brokers = clock, source, brokers
+        self._clock, self._source, self._notes = clock, source, notes
         self._connected_to: str | None = None
         self._metrics = metrics or RelayMetrics(CollectorRegistry())
         self._flying: dict[tuple[str, str], asyncio.Task[_Carried]] = {}
@@ -88,7 +98,7 @@ class Relay:
         self._failures: Counter[tuple[str, str]] = Counter()
         self._nudged: set[str] = set()
         self._backlog: defaultdict[str, deque[Any]] = defaultdict(deque)
-        self._swept = self._begun = 0.0
+        self._swept = self._looked = self._begun = float("-inf")
         self._broken = self._away = False
         self.woken = asyncio.Event()
 
@@ -108,39 +118,67 @@ class Relay:
             await self._run()
 
     async def _run(self) -> None:
+        self._swept = float("-inf")
         while True:
             self.woken.clear()
             try:
                 if not await self._lease.hold():
                     self._broken = True  # who takes over later connects anew, to the broker as it is then
-                    await asyncio.sleep(self._lease.pause)  # who holds it looks each second for what we write
+                    self._swept = float("-inf")
+                    await self._tell(self._lease.pause)
                     continue
                 self._begun = time.monotonic()
-                await self._sweep(self._due())
+                await self._sweep(await self._due())
             except Unavailable as exc:
                 log.warning("relay.store-away", error=str(exc))
-                await asyncio.sleep(SWEEP_SECONDS)
+                self._swept = float("-inf")  # whatever was to be looked at has to be
+                await asyncio.sleep(AGAIN_SECONDS)
                 continue
             await self._wait()
 
     async def _wait(self) -> None:
         await asyncio.sleep(self._begun + PACE_SECONDS - time.monotonic())
-        try:
-            async with asyncio.timeout(SWEEP_SECONDS):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
                 await self.woken.wait()
-        except TimeoutError:
-            return
 
-    def _due(self) -> list[Repository[Any]]:
-        """Where something was written in this process, and each second everywhere: other replicas write too."""
-        if (now := time.monotonic()) - self._swept >= SWEEP_SECONDS:
+    async def _tell(self, seconds: float) -> None:
+        """Somebody else publishes what is written here, and is told of it while these seconds pass."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self.woken.clear()
+                    await self._tell_once()
+                    await asyncio.sleep(TELL_SECONDS)
+                    await self.woken.wait()
+
+    async def _tell_once(self) -> None:
+        told, self._nudged = self._nudged, set()
+        try:
+            if told and self._notes is not None:
+                await self._notes.tell(told)
+        except BaseException:  # also when the time is over meanwhile: told twice does no harm
+            self._nudged |= told
+            raise
+
+    async def _due(self) -> list[Repository[Any]]:
+        """Where something was written, here or elsewhere, or has rested after a failure; every few seconds all."""
+        now = time.monotonic()
+        if now - self._swept >= SWEEP_SECONDS:
             self._swept = now
             return list(self._repositories)
+        for at in [at for at, until in self._resting.items() if until <= now]:
+            del self._resting[at]
+            self._nudged.add(at[0])
+        if self._notes is not None and now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._nudged |= await self._notes.heard()
         return [repository for repository in self._repositories if repository.collection.name in self._nudged]
 
     async def stop(self) -> None:
         """Publish what is pending, wait a little until it is confirmed, then give the lease up."""
         if not await self._lease.hold():
+            await self._tell_once()
             return
         await self.sweep()
         if self._flying:
@@ -164,7 +202,7 @@ class Relay:
             for one in carried:
                 confirmed += one.sent - one.document["sent"]
                 if len(one.document["journal"]) > JOURNAL_LIMIT:
-                    await self._trim(repository, one.document["_id"])
+                    await trim(repository, one.document["_id"])
         self._metrics.sent.inc(confirmed)
         return confirmed
 
@@ -180,7 +218,8 @@ class Relay:
         except Exception as exc:  # noqa: BLE001 - the broker is away; the next round tries again
             log.warning("relay.broker-away", error=repr(exc))
             self._away = True
-            await asyncio.sleep(SWEEP_SECONDS)
+            self._swept = float("-inf")
+            await asyncio.sleep(AGAIN_SECONDS)
             return False
         if self._away:  # it was the broker, and none of the documents
             self._resting.clear()
@@ -194,27 +233,26 @@ class Relay:
         It must come before anything new. A reader may not have had the last entries that the lost broker had; if a
         newer one came first, it would take those for older ones and ignore them for good.
         """
-        if self._brokers is None or (name := self._connected_to) is None:
+        if self._notes is None or (name := self._connected_to) is None:
             return
-        known = await self._brokers.get("broker")
-        if known is not None and known["name"] != name:
-            log.warning("relay.another-broker", before=known["name"], now=name)
+        known = await self._notes.broker()
+        if known is not None and known != name:
+            log.warning("relay.another-broker", before=known, now=name)
             async for _ in self.replay(EPOCH):
                 pass
-        if known is None or known["name"] != name:
-            await self._brokers.update({"_id": "broker"}, {"$set": {"name": name}}, upsert=True)
+        if known != name:
+            await self._notes.another_broker(name)
         self._connected_to = None
 
     async def _carry(self, repository: Repository[Any]) -> list[_Carried]:
         """Publish what is pending, and bring what has landed. A document that hangs goes on in the background."""
         now, collection = time.monotonic(), repository.collection
-        self._resting = {at: until for at, until in self._resting.items() if until > now}
         found = await self._pending(repository)
         self._metrics.waiting.labels(collection.name).set(len(found) + len(self._backlog[collection.name]))
         ready = [
             (at, document)
             for document in found
-            if (at := (collection.name, str(document["_id"]))) not in self._flying and at not in self._resting
+            if (at := (collection.name, str(document["_id"]))) not in self._flying and self._resting.get(at, now) <= now
         ]
         suspects = sorted((one for one in ready if one[0] in self._failures), key=lambda one: self._failures[one[0]])
         for together in ([one for one in ready if one[0] not in self._failures], suspects[:1]):
@@ -294,6 +332,7 @@ class Relay:
                 journal = {str(entry["sequence"]): entry for entry in archived} | journal
             for n in range(sent + 1, int(document["seq"]) + 1):
                 if self._lease.lost:  # held up until somebody else may have taken over: the rest is not ours
+                    self.nudge(repository.collection.name)  # or ours again
                     return _Carried(document, sent)
                 await self._send(str(document["_id"]), n, await repository.disclosed(document, n, journal[str(n)]))
                 crashpoint.reached("after-produce")
@@ -317,37 +356,6 @@ class Relay:
         )
         await self._outlet.publish(entry["topic"], id_, head, entry["data"].encode())
 
-    # -- journals that grow old --------------------------------------------------------------------------
-
-    async def _trim(self, repository: Repository[Any], id_: str) -> None:
-        """Move confirmed entries of a long journal into `<name>_journal`; a crash between repeats, loses nothing."""
-        found = await repository.collection.find({"_id": id_}, only=("sent", "journal"), limit=1)
-        for document in found:
-            old = {n: e for n, e in document["journal"].items() if int(n) <= document["sent"] and not _personal(e)}
-            for n, entry in old.items():
-                try:
-                    await repository.archive.insert(
-                        {"_id": f"{id_}:{n}", "aggregate": id_, "sequence": int(n), **entry}
-                    )
-                except DuplicateKey:  # a crash came between this and the removal below
-                    continue
-            if not old:
-                continue
-            gone = {f"journal.{n}": "" for n in old}
-            await repository.collection.update({"_id": id_}, {"$unset": gone, "$set": {"trimmed": True}})
-
-    async def forget(self) -> int:
-        """Take the data out of personal entries whose time is over (their digest stays); how many entries."""
-        now, forgotten = self._clock.now(), 0
-        for repository in self._repositories:
-            due = await repository.collection.find(
-                {"forget_at": {"$gt": EPOCH, "$lte": now}}, only=("v", "sent", "journal"), limit=BATCH
-            )
-            updates = [_forgetting(document, now) for document in due]
-            forgotten += sum(len(update["$set"]) for _, update in updates)
-            await repository.collection.update_each([(f, {k: v for k, v in u.items() if v}) for f, u in updates])
-        return forgotten
-
     # -- replay ------------------------------------------------------------------------------------------
 
     async def replay(self, since: datetime) -> AsyncIterator[int]:
@@ -370,20 +378,3 @@ class Relay:
                     again += len(entries)
                     self.nudge(repository.collection.name)
                     yield again
-
-
-def _personal(entry: Document) -> bool:
-    return bool(entry.get("personal")) and entry["data"] is not None
-
-
-def _forgetting(document: Document, now: datetime) -> tuple[Filter, dict[str, Any]]:
-    """What to forget, by the version that was read: a letter that came meanwhile must keep its own day."""
-    personal = {n: e for n, e in document["journal"].items() if _personal(e)}
-    over = {n for n, e in personal.items() if e["time"] + PERSONAL_RETENTION <= now and int(n) <= document["sent"]}
-    later = [e["time"] + PERSONAL_RETENTION for n, e in personal.items() if n not in over]
-    update: dict[str, Any] = {"$set": {f"journal.{n}.data": None for n in over}}
-    if later:
-        update["$max"] = {"forget_at": max(min(later), now)}
-    else:
-        update["$unset"] = {"forget_at": ""}
-    return {"_id": document["_id"], "v": document["v"]}, update

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import jwt
 from fastapi import FastAPI, Request, Security
@@ -29,6 +29,7 @@ from shared.policy import Act
 from shared.revocations import Revocations
 
 LEEWAY = timedelta(seconds=5)
+NOT_VALID = "The access token is not valid"
 LONGEST_TOKEN = 4096
 CACHED_TOKENS = 4096
 READ_SECONDS, WRITE_SECONDS, PRIVILEGED_SECONDS = 60.0, 10.0, 5.0
@@ -71,6 +72,7 @@ class _Claims(BaseModel):
     sub: str
     exp: int
     iat: int
+    nbf: int = 0
     jti: str
     client_id: str
     kind: Kind
@@ -150,8 +152,18 @@ class _Known:
     scopes: tuple[tuple[str, int], ...]
 
 
+class UnknownKey(Unauthenticated):
+    """Nobody here knows the key that the token names. Where not all keys are known yet, it may be good."""
+
+    code = "token_invalid"
+
+    def __init__(self) -> None:
+        super().__init__(NOT_VALID)
+
+
 class RevocationsStale(DomainError):
-    """What was revoked of late is not known here, as the bus does not answer: trying again later is right."""
+    """Which keys count and what was revoked of late is not known here, as the service has just started or the bus does
+    not answer: trying again later is right."""
 
     status = 503
     code = "revocations_stale"
@@ -166,12 +178,12 @@ class Verifier:
 
     @property
     def age(self) -> float:
-        """Seconds since the revocations were known to be complete."""
+        """Seconds since keys and revocations were known to be complete."""
         return self._revocations.age()
 
     def verify(self, token: str) -> Caller:
-        """The caller of a token. Raises `Unauthenticated` with code `token_expired`, `token_invalid` or
-        `token_revoked`, by the revocations as they are known here: see `age`."""
+        """The caller of a token. Raises `Unauthenticated` with code `token_expired`, `token_invalid` (`UnknownKey`
+        among them) or `token_revoked`, by the keys and revocations as they are known here: see `age`."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._cache.get(digest)
         if known is None or self._key(known.kid) is None:
@@ -201,17 +213,17 @@ class Verifier:
             return self._checked(token)
         except (jwt.PyJWTError, ValidationError, ValueError, TypeError, KeyError):
             # One answer for every reason: a forger learns nothing from it.
-            raise Unauthenticated("The access token is not valid", code="token_invalid") from None
+            raise Unauthenticated(NOT_VALID, code="token_invalid") from None
 
     def _checked(self, token: str) -> _Known:
         if len(token) > LONGEST_TOKEN:
             raise ValueError("too long")
-        header = jwt.get_unverified_header(token)
+        header = _header(token.partition(".")[0])
         kid = header["kid"]
         if header["alg"] != ALGORITHM or header.get("typ") != TOKEN_TYPE:
             raise ValueError("not an access token of ours")
         if (row := self._key(kid)) is None:
-            raise ValueError("no key of ours")
+            raise ValueError("a key that is over") if kid in self._keys else UnknownKey
         claims = _Claims.model_validate(
             jwt.decode(
                 token,
@@ -224,13 +236,21 @@ class Verifier:
                     "strict_aud": True,
                     "verify_exp": False,
                     "verify_iat": False,
+                    "verify_nbf": False,
                     "require": ["iss", "aud", "exp"],
                 },
             )
         )
-        if claims.iat > self._clock.now().timestamp() + LEEWAY.total_seconds():
+        if max(claims.iat, claims.nbf) > self._clock.now().timestamp() + LEEWAY.total_seconds():
             raise ValueError("from the future")
         return _Known(claims.caller(), claims.exp, kid, claims.scopes())
+
+
+@lru_cache(maxsize=64)
+def _header(segment: str) -> dict[str, Any]:
+    """The header of a token, which is the same in all that one key signed: to read the whole token for it, as it is
+    read again for its claims, is a third of a first sight. It says which key, and is believed in nothing else."""
+    return jwt.get_unverified_header(f"{segment}.e30.AA")
 
 
 @lru_cache(maxsize=16)
@@ -271,8 +291,14 @@ class Requires(Guard):
             raise Unauthenticated("This needs an access token")
         verifier: Verifier = request.app.state.verifier
         age = request.scope.setdefault("state", {})[REVOCATIONS_AGE] = verifier.age
-        caller = request.scope["state"][CALLER] = verifier.verify(credentials.credentials)
-        if age > (self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)):
+        within = self.within or (READ_SECONDS if request.method in ("GET", "HEAD") else WRITE_SECONDS)
+        try:
+            caller = request.scope["state"][CALLER] = verifier.verify(credentials.credentials)
+        except UnknownKey:
+            if age > min(within, READ_SECONDS):
+                raise RevocationsStale("It is not known here which keys count") from None
+            raise
+        if age > within:
             raise RevocationsStale("It is not known here what was revoked of late")
         if self.scope not in caller.scope:
             raise Forbidden(f"The token is not for this: it needs the scope {self.scope}", code="insufficient_scope")

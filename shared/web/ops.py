@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from shared.caller import Caller
 from shared.errors import Conflict, NotFound
@@ -45,6 +45,8 @@ class ReplayState(BaseModel):
 
 class ReplayWanted(BaseModel):
     """From when on journal entries are published again (RFC 3339)."""
+
+    model_config = ConfigDict(extra="forbid")
 
     since: datetime
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -77,7 +77,12 @@ def service_app(
 
 def _verifier(runtime: Runtime, keys: Mapping[str, KeyPublished]) -> Verifier:
     """What knows tokens, by the tables of public keys and of what was revoked."""
-    revocations = Revocations(runtime.clock, runtime.registry, partial(runtime.table_age, RevocationPublished.topic))
+
+    def age() -> float:
+        # A key that is lost is a row of the keys: it takes tokens away as a revocation does.
+        return max(map(runtime.table_age, (KeyPublished.topic, RevocationPublished.topic)))
+
+    revocations = Revocations(runtime.clock, runtime.registry, age)
     runtime.follow(revocations)
     return Verifier(keys, runtime.settings.issuer, runtime.clock, revocations)
 

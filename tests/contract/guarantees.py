@@ -58,7 +58,7 @@ def rows() -> Iterator[Row]:
     )
     yield "an event cannot be handled", "when a person says so", "for ever", "its key is parked, the others go on"
     yield (
-        "the broker is away, for the relay", f"every {_s(relay.SWEEP_SECONDS)}", "for ever",
+        "the broker is away, for the relay", f"every {_s(relay.AGAIN_SECONDS)}", "for ever",
         f"a record without an answer for {_s(outlet.PUBLISH_SECONDS)} counts as unsent and is sent again",
     )  # fmt: skip
     yield (

@@ -70,3 +70,21 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     await li.look("mandates")
     await li.press("Take back person-wang-wei")
     await expect(li.page.locator(".cards li")).to_contain_text("ended")
+
+
+async def test_the_password_is_changed_on_a_page_that_says_what_is_wrong(li: Looker, bank: str) -> None:
+    assert bank
+    await signed_in(li, "/account/password")
+    await li.look("password")
+    await li.fill(current="not-her-password", new="iloveyou1", again="iloveyou1")
+    await li.press("Change the password")
+    summary = li.page.get_by_role("alert")
+    await expect(summary).to_contain_text("Many people use this password")
+    await li.look("password-wrong")
+    await summary.get_by_role("link").last.click()
+    await expect(li.page.locator("#new")).to_be_focused()
+    await li.fill(current=PASSWORD, new="another-password-海", again="another-password-海")
+    await li.press("Change the password")
+    await expect(li.page.locator("h1")).to_have_text("Your password is changed")
+    await li.look("password-changed")
+    await li.city.put("/people/person-li-na", LI_NA)

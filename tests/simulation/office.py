@@ -16,7 +16,8 @@ from services.notifications.messages.domain import Facts, Fenced, Message, NotDu
 from shared.contracts.registry import EventModel
 from shared.errors import NotFound
 from shared.messaging.envelope import Event
-from shared.messaging.lane import Handler
+from shared.messaging.handling import Handler
+from shared.messaging.notes import Notes
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
 from shared.store.collection import Unavailable
@@ -69,7 +70,9 @@ class Office:
         self.messages = Repository(store, "messages", Message, self._written)
         lease = Lease(store.collection("leases"), "relay", name)
         outlet = Outlet(self.process, world.bus, world.network)
-        self.relay = Relay([self.petitions, self.messages], outlet, lease, self.clock, f"/dalian/{self.service}")
+        notes = Notes(store.collection("notes"))
+        source = f"/dalian/{self.service}"
+        self.relay = Relay([self.petitions, self.messages], outlet, lease, self.clock, source, notes=notes)
         self.timers, self.watch = Timers(self.clock), Watch()
         self.timers.watch(self.petitions)
         self.timers.watch(self.messages, self.deliver)

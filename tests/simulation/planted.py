@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from services.notifications.messages.domain import Message
+from shared.messaging.handling import Handling
 from shared.messaging.lane import Batch, Lane
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
@@ -136,12 +137,12 @@ def batches_overtake() -> Iterator[None]:
 @_mistake("all done", "done in order, once", "nothing forgotten")
 def commit_without_store() -> Iterator[None]:
     """The store is away, and the record counts as handled all the same."""
-    tried = Lane._tried
+    tried = Handling.tried
 
-    async def careless(self: Lane, record: Any) -> None:
+    async def careless(self: Handling, record: Any) -> None:
         await tried(self, record)
 
-    with patch.object(Lane, "_tried", careless):
+    with patch.object(Handling, "tried", careless):
         yield
 
 
@@ -156,10 +157,10 @@ def effect_without_cause() -> Iterator[None]:
 def followers_pass() -> Iterator[None]:
     """A record that cannot be handled is parked alone, and what comes after it goes on."""
 
-    async def never(self: Lane, record: Any) -> bool:
+    async def never(self: Handling, record: Any) -> bool:
         return False
 
-    with patch.object(Lane, "_stands", never):
+    with patch.object(Handling, "_stands", never):
         yield
 
 

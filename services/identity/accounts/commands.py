@@ -6,6 +6,7 @@ from services.identity.accounts.domain import Client, ClientWish, Person, Person
 from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.organisations.domain import division_id, organisation_id
+from services.identity.passwords import commands as passwords
 from services.identity.posts.domain import doubles
 from services.identity.sessions import commands as sessions
 from shared.audit.noting import noting
@@ -30,12 +31,14 @@ async def keep_person(desk: Desk, by: Actor, id_: str, wish: PersonWish, version
         faults += await place_faults(desk, post.organisation, post.division, f"/posts/{n}")
     if known is None and wish.password is None:
         faults.append(Fault("/password", "missing", "a new account needs one"))
+    password = wish.password.get_secret_value() if wish.password is not None else None
+    if known is not None and password is not None and await desk.passwords.fits(known.password_hash, password):
+        password = None  # the same one again is not chosen now
+    if password is not None:
+        faults += await passwords.faults(desk, password, wish)
     if faults:
         raise Invalid("The account cannot be kept", faults=tuple(faults))
-    password_hash = None
-    if wish.password is not None:
-        kept = known.password_hash if known else None
-        password_hash = await desk.passwords.kept_or_new(kept, wish.password.get_secret_value())
+    password_hash = await desk.passwords.hash(password) if password is not None else None
     now, asked = desk.clock.now(), wish.model_dump(exclude={"password"})
     person = Person(id=id_, password_hash=password_hash or "", **asked)
     person.open(now)

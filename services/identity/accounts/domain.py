@@ -12,7 +12,7 @@ from services.identity.posts.domain import MOST, Holder, Post
 from services.identity.revocable import Revocable
 from shared.accounts import Login, Mail, Name, Password, Phone
 from shared.clock import city_date
-from shared.contracts.identity import AccountOpened, ContactForgotten, ContactPublished, PersonProven
+from shared.contracts.identity import AccountOpened, ContactForgotten, ContactPublished, CredentialChanged, PersonProven
 from shared.errors import Conflict, Fault
 from shared.personal import PERSONAL, Forgotten, Personal, blank, personal_fields
 
@@ -130,13 +130,23 @@ class Person(Holder):
         `Forgotten`."""
         if self.forgotten_at is not None:
             raise Forgotten
-        before, password_hash = self._contact(), password_hash or self.password_hash
-        if self._hold(wish.posts, self.substitutions, now) or password_hash != self.password_hash:
+        before, another = self._contact(), password_hash if password_hash != self.password_hash else None
+        if self._hold(wish.posts, self.substitutions, now) or another is not None:
             self.sign_out(now)
-        self.login, self.password_hash = wish.login, password_hash
+        if another is not None:
+            self._take_password(another, now)
+        self.login = wish.login
         self.name, self.mail, self.phone, self.language = wish.name, wish.mail, wish.phone, wish.language
         if self._contact() != before:
             self.record(self._contact(), now)
+
+    def choose_password(self, before: str, after: str, now: datetime) -> None:
+        """Take a password of the person's own choice, which ends all sessions and tokens. Raises `Conflict` where it is
+        not the one any more that they showed (`before`). Both are hashes."""
+        if self.password_hash != before:
+            raise Conflict("There is another password by now", code="password_changed")
+        self._take_password(after, now)
+        self.sign_out(now)
 
     def prove(self, number: str, proven: PersonProven, now: datetime) -> None:
         """Who they are was proven. It takes nothing from anybody, and less than what is known changes nothing."""
@@ -168,6 +178,10 @@ class Person(Holder):
         """The same password, hashed anew: nothing ends, and nothing happens where there is another one by now."""
         if self.password_hash == before:
             self.password_hash = after
+
+    def _take_password(self, password_hash: str, now: datetime) -> None:
+        self.password_hash = password_hash
+        self.record(CredentialChanged(account=self.id, credential="password", change="replaced"), now)
 
     def _contact(self) -> ContactPublished:
         return ContactPublished(

@@ -12,6 +12,7 @@ WORDS: Mapping[str, Text] = {
         zh="您在哪些设备上登录，并可从那里退出。",
         en="The browsers in which you are signed in, and signing out of them.",
     ),
+    "password_about": Text(zh="更改您的登录密码。", en="Choose another one to sign in with."),
     "factors_about": Text(zh="验证器应用、通行密钥和恢复码。", en="Authenticator app, passkeys and recovery codes."),
     "mandates_about": Text(zh="谁可以代您办事，您可以代谁办事。", en="Who may act for you, and for whom you may act."),
     "consents_about": Text(

@@ -50,7 +50,7 @@ def signed_out(by: Actor, session: str) -> ActNoted:
 
 def session_ended(by: Actor, session: str, ground: str) -> ActNoted:
     """A session is over: `by-hand`, `signed-in-again`, `account-changed`, `everywhere`, `over`,
-    `factor-removed`."""
+    `factor-removed`, `password-changed`."""
     return ActNoted(act="session-ended", by=by, on=session, ground=ground)
 
 
@@ -72,6 +72,11 @@ def account_changed(by: Actor, person: str, fields: Sequence[str]) -> ActNoted:
     if list(fields) == ["password"]:
         return ActNoted(act="password-changed", by=by, on=person)
     return ActNoted(act="account-changed", by=by, on=person, fields=list(fields))
+
+
+def password_refused(by: Actor, person: str, ground: str) -> ActNoted:
+    """Who wanted to change a password, in a person's session, did not know the current one."""
+    return _refused(act="password-refused", by=by, on=person, ground=ground)
 
 
 def client_opened(by: Actor, client: str) -> ActNoted:

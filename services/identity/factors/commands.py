@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from pydantic import BaseModel, ConfigDict
@@ -27,7 +28,7 @@ from services.identity.sessions import commands as sessions
 from services.identity.sessions.domain import Session, Shown
 from shared.audit.noting import noting
 from shared.contracts.acts import Actor
-from shared.contracts.identity import ActNoted
+from shared.contracts.identity import ActNoted, Credential, CredentialChanged
 from shared.ids import derived_id
 from shared.store import AlreadyThere
 
@@ -184,7 +185,7 @@ async def add_app(desk: Desk, by: Actor, here: Here, wish: AppWish, code: str) -
     await use_up(desk, wish.once)
     closed = desk.vault.close(wish.plain, f"app {here.person.id}")
     act = acts.factor_added(by, here.person.id, "app")
-    added = await _add(desk, act, here, lambda factors: factors.add_app(closed, step, now), (CODE_AMR,))
+    added = await _add(desk, act, here, "app", lambda factors: factors.add_app(closed, step, now), (CODE_AMR,))
     log.info("factors.added", account=here.person.id, what="app")
     return added
 
@@ -198,7 +199,7 @@ async def add_passkey(desk: Desk, by: Actor, here: Here, wish: PasskeyWish, name
     passkey = Passkey(name=name, added_at=desk.clock.now(), **made)
     amr = ("swk" if passkey.is_synced else "hwk", *PASSKEY_AMR)
     act = acts.factor_added(by, here.person.id, "passkey")
-    added = await _add(desk, act, here, lambda factors: factors.add_passkey(passkey), amr)
+    added = await _add(desk, act, here, "passkey", lambda factors: factors.add_passkey(passkey), amr)
     log.info("factors.added", account=here.person.id, what="passkey")
     return added
 
@@ -208,36 +209,42 @@ async def renew_recovery(desk: Desk, by: Actor, here: Here, wish: Renewal) -> li
     await use_up(desk, wish.once)
     codes, now = new_recovery_codes(RECOVERY_CODES), desk.clock.now()
     act = acts.recovery_codes_made(by, here.person.id)
-    await _take(desk, act, here.session.id, lambda factors: factors.renew_recovery(codes, now))
+    await _take(desk, act, here.session.id, "recovery-codes", lambda factors: factors.renew_recovery(codes, now))
     return codes
 
 
 async def remove(desk: Desk, by: Actor, person: str, here: str | None, passkey: str | None) -> None:
     """Take a passkey away, or the app (`None`), in the session `here`. Raises `NotFound`."""
-    now, act = desk.clock.now(), acts.factor_removed(by, person, "app" if passkey is None else "passkey")
+    what: Credential = "app" if passkey is None else "passkey"
+    now, act = desk.clock.now(), acts.factor_removed(by, person, what)
     await _take(
         desk,
         act,
         here,
+        what,
         lambda factors: factors.remove_app(now) if passkey is None else factors.remove_passkey(passkey, now),
     )
 
 
 async def clear(desk: Desk, by: Actor, person: str) -> None:
-    """Take all away from somebody who has lost them. Raises `NotFound`."""
-    await desk.people.get(person)
+    """Take all away from somebody who has lost them, or is forgotten: then there is nobody to be told. Raises
+    `NotFound`."""
+    what: Credential | None = "factors" if (await desk.people.get(person)).forgotten_at is None else None
     now, act = desk.clock.now(), acts.factor_removed(by, person, "all")
     if await desk.factors.find(factors_id(person)) is not None:
-        await _take(desk, act, None, lambda factors: factors.clear(now))
+        await _take(desk, act, None, what, lambda factors: factors.clear(now))
 
 
-async def _add(desk: Desk, act: ActNoted, here: Here, add: Callable[[Factors], None], amr: tuple[str, ...]) -> Added:
+async def _add(
+    desk: Desk, act: ActNoted, here: Here, what: Credential, add: Callable[[Factors], None], amr: tuple[str, ...]
+) -> Added:
     """Who adds a factor has shown it: the session goes on with two. With the first come the recovery codes."""
     codes, now, told = new_recovery_codes(RECOVERY_CODES), desk.clock.now(), list[bool]()
 
     def change(factors: Factors) -> None:
         told.append(is_first := not factors.are_there)
         add(factors)
+        factors.record(CredentialChanged(account=here.person.id, credential=what, change="added"), now)
         if is_first:
             factors.renew_recovery(codes, now)
             factors.record(acts.recovery_codes_made(act.by, here.person.id), now)
@@ -252,8 +259,19 @@ async def _add(desk: Desk, act: ActNoted, here: Here, add: Callable[[Factors], N
     return Added(kept, codes if told[-1] else [])
 
 
-async def _take(desk: Desk, act: ActNoted, here: str | None, take: Callable[[Factors], None]) -> None:
+async def _take(
+    desk: Desk, act: ActNoted, here: str | None, what: Credential | None, take: Callable[[Factors], None]
+) -> None:
+    """`what`: of which the person is told, if anything was taken."""
     person, now = act.on, desk.clock.now()
-    factors = await desk.factors.change(factors_id(person), noting(take, act, now))
+
+    def change(factors: Factors) -> None:
+        before = factors.token_version
+        take(factors)
+        if what is not None and factors.token_version != before:
+            done: Literal["replaced", "removed"] = "replaced" if what == "recovery-codes" else "removed"
+            factors.record(CredentialChanged(account=person, credential=what, change=done), now)
+
+    factors = await desk.factors.change(factors_id(person), noting(change, act, now))
     await sessions.end_less_sure(desk, act.by, person, factors.token_version, here)
     log.info("factors.taken", account=person)

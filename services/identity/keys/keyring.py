@@ -72,21 +72,31 @@ class Keyring:
         begun = [key for key in self._keys if key.begins_at <= now and not key.is_over(now)]
         return begun[-1] if begun else None
 
-    def sign(self, claims: dict[str, Any], kind: str) -> str:
-        """A compact JWS of the claims with `typ` kind. Raises `Unavailable` before a key is opened."""
+    def ready(self) -> SigningKey:
+        """The key that signs now. Raises `Unavailable` before one is opened."""
         if (key := self.signing(self._clock.now())) is None:
             raise Unavailable("the signing key is not open yet")
+        return key
+
+    def sign(self, claims: dict[str, Any], kind: str) -> str:
+        """A compact JWS of the claims with `typ` kind. Raises `Unavailable` before a key is opened."""
+        key = self.ready()
         return jwt.encode(claims, self._open[key.id], ALGORITHM, {"typ": kind, "kid": key.public.kid})
 
     def verify(self, token: str, kind: str, **checks: Any) -> dict[str, Any]:
-        """The claims of a token of ours of that `typ`, expired or not. Raises `jwt.PyJWTError` or `KeyError`."""
+        """The claims of a token of ours of that `typ`, expired or not. Raises `jwt.PyJWTError` or `KeyError`, and
+        `Unavailable` before a key is opened: then nobody knows what is ours."""
+        if not self._keys:
+            raise Unavailable("no key is open yet")
         header = jwt.get_unverified_header(token)
         if header.get("typ") != kind:
             raise jwt.InvalidTokenError("another kind of token")
         row = self.published[header["kid"]]
         if row.not_after is not None and row.not_after <= self._clock.now():
             raise KeyError("the key is over")
-        options = {"verify_exp": False, "verify_iat": False, "strict_aud": True, "verify_aud": "audience" in checks}
+        # Times are whoever asks to judge, by our own clock.
+        times = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+        options = times | {"strict_aud": True, "verify_aud": "audience" in checks}
         key = jwt.PyJWK(jwk(row), ALGORITHM)
         claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=options, **checks)  # type: ignore[arg-type]
         return claims

@@ -192,7 +192,9 @@ class Holder(Revocable):
         # Since the day before a turn that is due, nobody has looked.
         seen = city_date(self.wake_at) - A_DAY if self.wake_at is not None and self.wake_at <= now else today
         before = [right for right in self._rights() if right.is_held(seen, today)]
-        was_officer = any(right.is_held(seen, seen) for right in before)
+        # On a day between without a post, tokens were given that say nothing of any.
+        turns = {day for right in before for day in map(city_date, right.turns()) if seen < day <= today}
+        was_officer = all(any(right.is_held(day, day) for right in before) for day in {seen, *turns})
         self.posts, self.substitutions = list(posts), self._running(posts, substitutions, now)
         self.listed_under = sorted({place for right in self._rights() for place in lists(right)})
         self.wake_at = min((turn for right in self._rights() for turn in right.turns() if turn > now), default=None)

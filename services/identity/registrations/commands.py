@@ -14,6 +14,7 @@ from services.identity.attempts.domain import PASSWORDS, TooManyAttempts, WrongP
 from services.identity.audit import acts
 from services.identity.datakeys import commands as data_keys
 from services.identity.desk import Desk
+from services.identity.passwords import commands as passwords
 from services.identity.proofs.domain import ID_CARD, Outcome, Proof
 from services.identity.registrations.domain import Registration, Wanted, person_id, registration_id
 from services.identity.registrations.wishes import AccountWish, RegistrationWish
@@ -79,7 +80,8 @@ async def register(
     id_, body, now = registration_id(secret), _body(desk, wish), desk.clock.now()
     if (known := await desk.registrations.find(id_)) is not None:
         return await _same(desk, known, body, wish), False
-    if faults := wish.all_faults(desk.verifiers, city_date(now)):
+    faults = [*wish.all_faults(desk.verifiers, city_date(now)), *await _password_faults(desk, wish)]
+    if faults:
         raise Invalid("The registration cannot be taken", faults=tuple(faults))
     number = desk.lookup.digest("id-number", wish.number)
     await _not_too_often(desk, address=address, number=wish.number, mail=(wish.mail or "").lower())
@@ -113,6 +115,10 @@ async def _same(desk: Desk, known: Registration, body: str, wish: AccountWish) -
     if known.body != body or not fits:
         raise IdempotencyKeyReused
     return known
+
+
+async def _password_faults(desk: Desk, wish: AccountWish) -> list[Fault]:
+    return await passwords.faults(desk, wish.password.get_secret_value(), wish, wish.number)
 
 
 async def _wanted(desk: Desk, person: PersonWish) -> Wanted:
@@ -233,7 +239,10 @@ async def register_at_window(desk: Desk, who: Doing, id_: str, wish: AccountWish
     body, now, caller = _body(desk, wish), desk.clock.now(), who.caller
     if (known := await desk.registrations.find(id_)) is not None:
         return await _same(desk, known, body, wish), False
-    if faults := wish.faults(city_date(now)):
+    faults = wish.faults(city_date(now))
+    if await accounts.by_login(desk.people, desk.opened.hash("login", wish.login.strip().lower())) is None:
+        faults += await _password_faults(desk, wish)  # who has an account shows its password, whatever that is
+    if faults:
         raise Invalid("The registration cannot be taken", faults=tuple(faults))
     number, person = desk.lookup.digest("id-number", wish.number), wish.person()
     account = await _shown_account(desk, caller, number, person)

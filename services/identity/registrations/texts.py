@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.identity.passwords.texts import REFUSED
 from services.identity.texts import Language
 from shared.contracts import Text
 
@@ -130,6 +131,7 @@ _WRONG = {
         en="A login name has 2 to 63 small letters, digits, dots or hyphens",
     ),
     "password": Text(zh="密码应为 8 至 128 个字符", en="A password has 8 to 128 characters"),
+    **{f"password_{code}": text for code, text in REFUSED.items()},
     "code": Text(zh="验证码不正确，请核对后重新输入", en="The code is not right: look at it again"),
 }
 

@@ -16,9 +16,10 @@ async def open_of(sessions: Repository[Session], person: str) -> list[Session]:
     return [await sessions.opened(document) for document in found]
 
 
-async def open_before(sessions: Repository[Session], person: str, factors_version: int) -> list[Session]:
-    """Those of them that stand on an earlier version of the person's factors."""
-    filter_ = {"person": person, "ended_at": None, "factors_version": {"$lt": factors_version}}
+async def open_before(sessions: Repository[Session], person: str, **versions: int) -> list[Session]:
+    """Those of them that stand on an earlier version of what is named: of the account, or of its factors."""
+    earlier = {name: {"$lt": version} for name, version in versions.items()}
+    filter_ = {"person": person, "ended_at": None, **earlier}
     return [await sessions.opened(document) for document in await sessions.collection.find(filter_, limit=MOST)]
 
 

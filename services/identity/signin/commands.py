@@ -63,7 +63,7 @@ class Proof:
 
 async def returning_client(desk: Desk, asked: Mapping[str, str]) -> Client:
     """The application that asks, once it is sure where to send answers. Raises `InvalidClient`."""
-    client = await desk.clients.find(client_id(asked.get("client_id", "")))
+    client = await desk.applications.find(client_id(asked.get("client_id", "")))
     if client is None or not client.may_be_told_at(asked.get("redirect_uri", "")):
         raise InvalidClient("The application or its return address is not known")
     return client

@@ -252,7 +252,7 @@ async def _page(
 ) -> Response:
     wish, secret = form.wish, secret_of(request, desk) or new_secret()
     t = words(wish.language, WORDS)
-    client = await desk.clients.get(client_id(wish.client)) if isinstance(wish, AuthorizationRequest) else None
+    client = await desk.applications.find(client_id(wish.client)) if isinstance(wish, AuthorizationRequest) else None
     all_shown = {
         "t": t,
         "client": client.name if client is not None else t["own"],

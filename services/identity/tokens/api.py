@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypeVar, get_args
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 
@@ -23,7 +23,6 @@ FORM = "application/x-www-form-urlencoded"
 GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 router = APIRouter(tags=["tokens"])
 clients = Depends(public("clients prove here who they are"))
-Authorization = Annotated[str | None, Header(include_in_schema=False)]
 
 
 class _ClientForm(BaseModel):
@@ -33,9 +32,11 @@ class _ClientForm(BaseModel):
     client_assertion_type: str = ""
     client_assertion: str = ""
 
-    def proof(self, authorization: str | None) -> Proof:
-        """With the request's header."""
-        return Proof(authorization, self.client_id, self.client_assertion_type, self.client_assertion)
+    def proof(self, request: Request) -> Proof:
+        """With the request's header. Raises `OAuthError` where there are two: others may believe the other one."""
+        if len(headers := request.headers.getlist("authorization")) > 1:
+            raise OAuthError("one way to prove who the client is, not two")
+        return Proof(next(iter(headers), None), self.client_id, self.client_assertion_type, self.client_assertion)
 
 
 class TokenForm(_ClientForm):
@@ -80,11 +81,12 @@ def _documented(form: type[BaseModel]) -> dict[str, object]:
     response_model=Tokens,
     openapi_extra=_documented(TokenForm),
 )
-async def token(request: Request, desk: TheDesk, by: Visitor, authorization: Authorization = None) -> JSONResponse:
+async def token(request: Request, desk: TheDesk, by: Visitor) -> JSONResponse:
+    desk.keyring.ready()  # while there is none, no code or refresh token is used up
     try:
         form = await _read(request, TokenForm)
         _whole(form)
-        client = await authenticated(desk, form.proof(authorization))
+        client = await authenticated(desk, form.proof(request))
         by = _program(by, client)
         given = await _granted(desk, by, client, form)
     except OAuthError as error:
@@ -100,10 +102,10 @@ async def token(request: Request, desk: TheDesk, by: Visitor, authorization: Aut
     response_class=Response,
     openapi_extra=_documented(RevocationForm),
 )
-async def revoke(request: Request, desk: TheDesk, by: Visitor, authorization: Authorization = None) -> Response:
+async def revoke(request: Request, desk: TheDesk, by: Visitor) -> Response:
     try:
         form = await _read(request, RevocationForm)
-        client = await authenticated(desk, form.proof(authorization))
+        client = await authenticated(desk, form.proof(request))
         await commands.give_up(desk, _program(by, client), client, form.token)
     except OAuthError as error:
         return await _refused(desk, by, error)

@@ -54,7 +54,7 @@ async def authenticated(desk: Desk, proof: Proof) -> Client:
 
 
 async def _public(desk: Desk, code: str) -> Client:
-    client = await desk.clients.find(client_id(code)) if code else None
+    client = await desk.applications.find(client_id(code)) if code else None
     if client is None or not client.is_public:
         raise InvalidClient("This needs the client's name and secret (HTTP Basic) or its assertion")
     return client
@@ -62,7 +62,7 @@ async def _public(desk: Desk, code: str) -> Client:
 
 async def _by_secret(desk: Desk, header: str) -> Client:
     name, secret = _basic(header)
-    client = await desk.clients.find(client_id(name))
+    client = await desk.applications.find(client_id(name))
     if not await desk.passwords.fits_program(client.secret_hash if client else None, secret) or client is None:
         raise InvalidClient("The client is unknown or its secret is wrong", client.code if client else None)
     return client
@@ -108,7 +108,7 @@ async def _checked(desk: Desk, assertion: str) -> tuple[Client, dict[str, Any]]:
     if header["alg"] != ALGORITHM:
         raise ValueError("not our algorithm")
     name = jwt.decode(assertion, options={"verify_signature": False})["sub"]
-    client = await desk.clients.find(client_id(name)) if isinstance(name, str) else None
+    client = await desk.applications.find(client_id(name)) if isinstance(name, str) else None
     keys = client.keys_named(header.get("kid")) if client is not None else []
     if client is None or not keys:
         raise KeyError("no such client or key")

@@ -1,4 +1,4 @@
-"""Queuing messages about cases, mandates and one-time codes, and handing them to the mail server."""
+"""Queuing messages about cases, mandates, credentials and one-time codes, and handing them to the mail server."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from services.notifications.messages.letters import filling, letter
 from services.notifications.messages.post import Line, Outcome
 from services.notifications.templates.domain import RENDER_ERRORS, Code
 from shared.accounts import is_person
-from shared.contracts.identity import CodeIssued, MandateEnded, MandateGranted, MandateOffered
+from shared.contracts.identity import CodeIssued, CredentialChanged, MandateEnded, MandateGranted, MandateOffered
 from shared.contracts.intake import CaseAccepted, CaseDecided, SupplementRequested
 from shared.ids import derived_id, new_id
 from shared.messaging.envelope import Event
@@ -95,6 +95,23 @@ async def tell_mandate(desk: Desk, template: Code, event: Event[ToldOfMandate]) 
         if is_person(person):
             with suppress(AlreadyThere):
                 await desk.messages.add(message, cause=event)
+
+
+async def tell_credential(desk: Desk, event: Event[CredentialChanged]) -> None:
+    """Tell a person that they sign in with something else from now on: it may have been somebody else."""
+    said, now = event.data, desk.clock.now()
+    message = Message(
+        id=derived_id("message", event.id),
+        case=said.account,
+        person=said.account,
+        template="credential-changed",
+        facts=Facts(credential=said.credential, change=said.change),
+        queued_at=now,
+        since=now,
+        wake_at=now,
+    )
+    with suppress(AlreadyThere):
+        await desk.messages.add(message, cause=event)
 
 
 async def take_over(desk: Desk) -> None:

@@ -50,7 +50,7 @@ class Pace:
 
 class Facts(BaseModel):
     """What an event says that a letter needs: of intake codes and dates, no personal data; of identity a one-time code
-    and when it ends, or what became of a mandate."""
+    and when it ends, what became of a mandate, or what somebody signs in with from now on."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -69,6 +69,8 @@ class Facts(BaseModel):
     role: Literal["agent", "principal"] | None = None
     last_day: date | None = None
     ended: str | None = None
+    credential: str | None = None
+    change: str | None = None
 
 
 class Message(Aggregate):

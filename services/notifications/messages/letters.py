@@ -49,6 +49,8 @@ def filling(
         role=facts.role or "",
         last_day=_dated(facts.last_day, language) if facts.last_day != LAST else "",
         ground=facts.ended or "",
+        credential=facts.credential or "",
+        change=facts.change or "",
         until=f"{facts.until.astimezone(CITY_TIME):%H:%M}" if facts.until is not None else "",
     )
 

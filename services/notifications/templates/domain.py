@@ -22,6 +22,7 @@ Code = Literal[
     "mandate-offered",
     "mandate-granted",
     "mandate-ended",
+    "credential-changed",
 ]
 Language = Literal["zh", "en"]
 FILTERS = frozenset({"default", "first", "join", "last", "length", "lower", "trim", "upper"})
@@ -49,6 +50,8 @@ class Filling(BaseModel):
     role: Literal["agent", "principal", ""] = ""
     last_day: str = ""
     ground: str = ""
+    credential: str = ""
+    change: str = ""
 
 
 _ALWAYS = frozenset({"name", "number", "item", "department"})
@@ -60,6 +63,7 @@ VARIABLES: Mapping[Code, frozenset[str]] = {
     "mandate-offered": frozenset({"name", "role"}),
     "mandate-granted": frozenset({"name", "role", "last_day"}),
     "mandate-ended": frozenset({"name", "role", "ground"}),
+    "credential-changed": frozenset({"name", "credential", "change"}),
 }
 _SAMPLE = Filling(
     name="李娜",
@@ -77,8 +81,13 @@ _SAMPLE = Filling(
     role="agent",
     last_day="2026年12月31日",
     ground="withdrawn",
+    credential="password",
+    change="replaced",
 )
-_OTHER = {"outcome": "refused", "missing": ["照片"], "role": "principal", "last_day": "", "ground": "expired"}
+_OTHER = {
+    "outcome": "refused", "missing": ["照片"], "role": "principal", "last_day": "", "ground": "expired",
+    "credential": "app", "change": "added",
+}  # fmt: skip
 _SAMPLES = (_SAMPLE, _SAMPLE.model_copy(update=_OTHER))
 
 

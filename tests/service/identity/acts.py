@@ -11,7 +11,17 @@ from services.identity.consents import commands as consents
 from services.identity.mandates import commands as mandates
 from shared.contracts.acts import Actor
 from shared.messaging.envelope import Record
-from tests.service.identity.conftest import ASKED, DIVISIONS, LI_NA, NAMED, OPERATOR_SECRET, POLICE, WEB, Identity
+from tests.service.identity.conftest import (
+    ASKED,
+    DIVISIONS,
+    LI_NA,
+    NAMED,
+    OPERATOR_SECRET,
+    PASSWORD,
+    POLICE,
+    WEB,
+    Identity,
+)
 from tests.service.identity.registering import ZHOU_TING
 from tests.service.identity.walking import FACTORS, Walker, form
 
@@ -151,6 +161,18 @@ async def remove_by_api(city: Identity, passkey: bool = False) -> None:
         path = f"passkeys/{li.device.passkeys[0].name}" if passkey else "app"
         token = (await li.tokens(await li.ask()))["access_token"]
         await li.http.delete(f"/me/factors/{path}", headers={"Authorization": f"Bearer {token}"})
+
+
+async def change_password(city: Identity) -> None:
+    li = Walker(city, city.http)
+    await li.sign_in()
+    changing = form(await li.get("/account/password"), "/account/password")
+    await li.send(changing, current=PASSWORD, new="another-password", again="another-password")
+
+
+async def change_password_by_api(city: Identity) -> None:
+    answer = await by_li(city, "POST", "/me/password", json={"current": PASSWORD, "new": "another-password"})
+    assert answer.status_code == 204, answer.text
 
 
 async def clear(city: Identity) -> None:
@@ -295,6 +317,8 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/account/consents/withdraw"): ("consent-withdrawn", withdraw_on_page),
     ("POST", "/account/mandates"): ("mandate-offered", offer_on_page),
     ("POST", "/account/mandates/answer"): ("mandate-ended", end_mandate_on_page),
+    ("POST", "/account/password"): ("password-changed", change_password),
+    ("POST", "/me/password"): ("password-changed", change_password_by_api),
     ("POST", "/account/factors/app"): ("factor-added", walk),
     ("POST", "/account/factors/passkeys"): ("factor-added", add_passkey),
     ("POST", "/account/factors/recovery"): ("recovery-codes-made", lambda city: send_on(city, "recovery")),
@@ -335,7 +359,7 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/registrations"): ("registration-begun", register),
     ("POST", "/registrations/window"): ("registration-begun", at_window),
     ("POST", "/registrations/{registration}/code"): "noted as `registration-went-on`, see test_registrations",
-    ("POST", "/registrations/{registration}/login"): "noted as `registration-went-on`, see test_registrations",
+    ("POST", "/registrations/{registration}/login"): "noted as `registration-went-on`, see test_registered_already",
     ("POST", "/register"): PAGES.format("/registrations"),
     ("POST", "/register/code"): PAGES.format("/registrations/{registration}/code"),
     ("POST", "/register/login"): PAGES.format("/registrations/{registration}/login"),

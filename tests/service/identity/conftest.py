@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.identity.accounts.domain import Person
-from services.identity.accounts.passwords import Passwords
 from services.identity.app import build_for_tests
 from services.identity.desk import Desk
+from services.identity.passwords.hashing import Passwords
 from services.identity.posts.domain import Post
 from services.identity.settings import IdentitySettings
 from services.identity.tokens.issuing import Versions, access_token
@@ -114,7 +114,8 @@ class Identity:
         app, runtime, desk = build_for_tests(settings(self.desk.issuer), self.database, self.clock, self.bus, self.kms)
         object.__setattr__(desk, "passwords", CHEAP)
         await self.bus.join(runtime)
-        return replace(self, app=app, runtime=runtime, desk=desk, http=self.browser())
+        other = replace(self, app=app, runtime=runtime, desk=desk)
+        return replace(other, http=other.browser())
 
     def operator(self) -> dict[str, str]:
         """The header of an operator."""

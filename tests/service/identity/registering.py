@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from shared.contracts.identity import CodeIssued, ProofWished
+from shared.contracts.identity import ActNoted, CodeIssued, ProofWished
 from shared.contracts.sharing import AnswerDelivered, AnswerRefused
 from tests.service.identity.conftest import Identity
 
@@ -97,3 +97,18 @@ async def registered(city: Identity, registers: Registers, **changes: Any) -> st
     found = await look(city, begun)
     assert found["state"] == "opened"
     return str(found["account"])
+
+
+def states(view: dict[str, Any]) -> dict[str, str]:
+    return {proof["kind"]: proof["state"] for proof in view["proofs"]}
+
+
+async def signs_in(city: Identity, login: str, password: str = PASSWORD) -> bool:
+    answer = await city.submit(await city.form(), login=login, password=password)
+    return answer.status_code == 303
+
+
+async def went_on(city: Identity) -> list[str]:
+    """What was noted of how registrations went on."""
+    await city.bus.settle()
+    return [one["ground"] for one in city.bus.said(ActNoted) if one["act"] == "registration-went-on"]

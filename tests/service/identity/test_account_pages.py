@@ -11,7 +11,7 @@ from tests.service.identity.conftest import LI_NA, Identity
 from tests.service.identity.walking import FACTORS, PORTAL, Form, Walker, form, forms, leads
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36"
-SESSIONS = "/account/sessions"
+SESSIONS, PASSWORD = "/account/sessions", "/account/password"
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_signing_in_to_one_s_own_pages_tells_no_application(li: Walker) ->
 async def test_the_account_leads_to_all_that_is_about_it(li: Walker) -> None:
     page = await li.get("/account", ui_locales="en")
     ways = re.findall(r'<li><a href="(/[^"]+)"[^>]*>[^<]+</a><br>', page.text)
-    assert ways == [SESSIONS, "/account/factors", "/account/mandates", "/account/consents", "/me/data.html"]
+    assert ways == [SESSIONS, PASSWORD, FACTORS, "/account/mandates", "/account/consents", "/me/data.html"]
     for way in ways:
         assert (await li.get(way)).status_code == 200
 
@@ -138,6 +138,7 @@ async def test_no_form_of_another_browser_or_of_nobody_changes_anything(li: Walk
     await li.add_app()
     changing = {
         f"{SESSIONS}/end": SESSIONS,
+        PASSWORD: PASSWORD,
         f"{FACTORS}/app": f"{FACTORS}/app",
         f"{FACTORS}/recovery": f"{FACTORS}/recovery",
         f"{FACTORS}/remove": f"{FACTORS}/remove",
@@ -188,7 +189,7 @@ async def test_the_cookies_go_nowhere_else(li: Walker) -> None:
 # -- languages --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/account", SESSIONS, FACTORS, f"{FACTORS}/app"])
+@pytest.mark.parametrize("path", ["/account", SESSIONS, PASSWORD, FACTORS, f"{FACTORS}/app"])
 async def test_a_page_speaks_both_languages_and_remembers_which(li: Walker, path: str) -> None:
     li.http.headers["Accept-Language"] = "zh-CN"
     assert '<html lang="zh-CN">' in (await li.get(path)).text

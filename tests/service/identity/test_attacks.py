@@ -1,4 +1,5 @@
-"""What is tried against an issuer, beyond what the tests of each part show: any input at all, and too much of it."""
+"""What is tried against an issuer, beyond what the tests of each part show: any input at all, and too much of it; any
+body is in test_bodies."""
 
 import asyncio
 import json
@@ -97,25 +98,6 @@ async def test_any_header_is_answered(city: Identity, header: str) -> None:
 
 
 # -- far too much -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", ["/token", "/revoke", "/authorize", "/logout", "/logout/confirmed"])
-async def test_a_body_that_is_too_large_is_refused(city: Identity, path: str) -> None:
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    answer = await city.http.post(path, content=b"a=" + b"x" * 2_000_000, headers=headers)
-    assert answer.status_code == 413
-    many = "&".join(f"f{n}=x" for n in range(5000)).encode()
-    assert (await city.http.post(path, content=many, headers=headers)).status_code in (200, 400)
-
-
-@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["arrays", "objects"])
-async def test_a_body_nested_without_end_is_refused(city: Identity, opening: bytes) -> None:
-    headers = city.operator() | {"content-type": "application/json"}
-    for path in ("/people/person-x", "/clients/x", "/organisations/police", "/divisions/21"):
-        answer = await city.http.put(path, content=opening * 100_000, headers=headers)
-        assert answer.status_code in (400, 422), path
-        assert answer.headers["content-type"] == "application/problem+json"
-    (await city.put("/people/person-li-na", LI_NA)).raise_for_status()
 
 
 async def test_keys_that_nobody_knows_cost_nothing(city: Identity) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.identity.accounts import passwords
 from services.identity.attempts.domain import ADDRESSES, CODES, PASSWORDS
 from services.identity.desk import Network
+from services.identity.passwords import hashing
 from shared.store.repository import EPOCH
 from tests.service.identity.conftest import Identity
 from tests.service.identity.walking import Walker, leads
@@ -75,7 +75,7 @@ async def test_many_at_once_do_not_slip_through(city: Identity) -> None:
 async def test_an_address_waits_after_very_many_whatever_they_were_at(
     city: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "NOBODYS", "$argon2id$broken")  # hashes are not what this is about
+    monkeypatch.setattr(hashing, "NOBODYS", "$argon2id$broken")  # hashes are not what this is about
     async with city.browser("203.0.113.7") as http:
         statuses = [await wrong(city, http, f"name-{n}") for n in range(ADDRESSES.free + 2)]
         assert statuses == [422] * ADDRESSES.free + [429] * 2

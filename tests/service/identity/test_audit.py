@@ -1,59 +1,19 @@
-"""Audit: each act has its record, in one chain that a stranger can verify; and nothing in it is personal."""
+"""Audit: each act has its record, which is found again; and nothing in it is personal. The chain is in
+test_audit_chain."""
 
-import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
 
-from services.identity.app import build_for_tests
 from services.identity.audit import acts
-from services.identity.audit.domain import EVERY
-from services.identity.settings import IdentitySettings
-from shared.audit.topic import told
-from shared.audit.verify import SIX_MONTHS, Report, Verifier
-from shared.contracts.acts import ChainSealed
-from shared.contracts.identity import ActNoted, AuditSealed
+from shared.contracts.identity import ActNoted
 from shared.web.authentication import policies
 from tests.service.identity.acts import NOTED, Doing, hers, refresh, refreshing
-from tests.service.identity.conftest import ISSUER, LI_NA, OPERATOR_SECRET, PASSWORD, WEB, Identity, settings
-
-
-def noted(city: Identity, act: str | None = None) -> list[dict[str, Any]]:
-    """The acts that were published, all or of a kind."""
-    return [one for one in city.bus.said(ActNoted) if act is None or one["act"] == act]
-
-
-async def kept(city: Identity, **asked: Any) -> list[dict[str, Any]]:
-    """The chain as an operator gets it, page by page."""
-    await city.bus.settle()
-    found: list[dict[str, Any]] = []
-    after = None
-    while True:
-        params = {"limit": 7, **asked, **({"after": after} if after else {})}
-        answer = await city.http.get("/audit/records", params=params, headers=city.operator())
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        found += page["items"]
-        if (after := page["next"]) is None:
-            return found
-
-
-async def verified(city: Identity, **asked: Any) -> Report:
-    """What a stranger finds who has the chain, the seals and the topic."""
-    seals = [ChainSealed.model_validate(one) for one in city.bus.said(AuditSealed)]
-    verifier = Verifier(seals, begins=city.clock.now() - timedelta(days=1000), **asked)
-    for link in await kept(city, **asked):
-        verifier.take(link)
-    for record in city.bus.records:
-        if record.topic == ActNoted.topic:
-            act = told(record, ActNoted)
-            verifier.told(act.event, act.fingerprint)
-    return verifier.report(city.clock.now())
-
+from tests.service.identity.conftest import ISSUER, LI_NA, OPERATOR_SECRET, PASSWORD, WEB, Identity
+from tests.service.identity.records import kept, noted, verified
 
 # -- each act has its record -----------------------------------------------------------------------------------
 
@@ -263,108 +223,6 @@ async def test_a_sheet_goes_when_it_is_long_read(city: Identity) -> None:
     assert await sheets.count({"pending": 1}) == 1, "not before its act is on the topic"
     await city.bus.settle()
     assert await sheets.count({}) == 0
-
-
-# -- the chain -------------------------------------------------------------------------------------------------
-
-
-async def test_a_stranger_can_verify_it(city: Identity) -> None:
-    await hers(city)
-    report = await verified(city)
-    assert report.holds, report.findings
-    assert report.records == len(noted(city)) == report.on_topic
-    assert (report.seals, report.unsealed) == (0, report.records)
-    city.clock.forward(EVERY)
-    await city.bus.settle()
-    report = await verified(city)
-    assert report.holds
-    assert (report.seals, report.unsealed) == (1, 1), "what came behind the seal: that somebody looked"
-
-
-async def test_an_edited_record_is_found(city: Identity) -> None:
-    await hers(city)
-    await city.bus.settle()
-    (one,) = await city.database.collection("audit").find({"record.act": "signed-in"})
-    await city.database.collection("audit").update({"_id": one["_id"]}, {"$set": {"record.on": "session-other"}})
-    report = await verified(city)
-    assert next((finding.kind, finding.where) for finding in report.findings) == ("edited", one["_id"])
-
-
-async def test_two_replicas_make_one_chain_and_a_new_one_goes_on(city: Identity) -> None:
-    """Each gets every record, and the second all that was there before."""
-    await hers(city)
-    await city.bus.settle()
-    before = len(await kept(city))
-    _, runtime, desk = build_for_tests(settings(), city.database, city.clock, city.bus, city.kms)
-    await city.bus.join(runtime)
-    await city.bus.settle()
-    both = [event for event in city.bus.records if event.topic == ActNoted.topic]
-    assert runtime.lane is not None
-    assert city.runtime.lane is not None
-    await asyncio.gather(runtime.lane.handle(both), city.runtime.lane.handle(both))
-    assert len(await kept(city)) == before + 1, "that somebody looked"
-    for n in range(3):
-        await city.put("/people/person-li-na", LI_NA | {"phone": f"1390000777{n}"})
-        await city.put("/clients/web", WEB | {"name": f"Web {n}"})
-    await city.runtime.relay.sweep()  # type: ignore[union-attr]
-    fresh = [event for event in city.bus.records if event.topic == ActNoted.topic][len(both) :]
-    assert len(fresh) >= 6
-    await asyncio.gather(runtime.lane.handle(fresh), city.runtime.lane.handle(fresh[::-1]), runtime.lane.handle(both))
-    assert (await verified(city)).holds
-    assert await desk.audit.book.head() == await city.desk.audit.book.head()
-
-
-async def test_a_day_is_sealed_to_its_end_and_the_next_one_follows(city: Identity) -> None:
-    await hers(city)
-    for _ in range(4):
-        city.clock.forward(timedelta(hours=12))
-        await hers(city)
-        await city.bus.settle()
-    city.clock.forward(EVERY)
-    await city.bus.settle()
-    seals = city.bus.said(AuditSealed)
-    closed = {one["day"]: one["count"] for one in seals if one["closed"]}
-    days = sorted({link["day"] for link in await kept(city)})
-    assert sorted(closed) == days[:-1]
-    assert (await verified(city)).holds
-    shown = (await city.http.get("/audit/seals", headers=city.operator())).json()
-    assert {one["day"]: one["count"] for one in shown if one["closed"]} == closed
-
-
-async def test_nobody_seals_what_is_not_new(city: Identity) -> None:
-    for _ in range(4):
-        city.clock.forward(EVERY)
-        await city.bus.settle()
-    assert len(city.bus.said(AuditSealed)) == 1
-
-
-async def test_records_are_kept_as_long_as_they_must_and_go_by_whole_days(city: Identity) -> None:
-    async def pass_by(days: int, each: int = 1) -> None:
-        for _ in range(0, days, each):
-            city.clock.forward(timedelta(days=each))
-            await city.bus.settle()
-
-    for _ in range(3):
-        await hers(city)
-        await pass_by(1)
-    first = min(link["day"] for link in await kept(city))
-    keeps = settings().audit_days
-    await pass_by(29 * (keeps // 29), 29)
-    await pass_by(keeps % 29 - 3)
-    assert min(link["day"] for link in await kept(city)) == first, "its last act may be of its last moment"
-    await pass_by(1)
-    assert min(link["day"] for link in await kept(city)) > first
-    (one,) = noted(city, "audit-dropped")
-    assert (one["on"], one["by"]["kind"]) == (first, "service")
-    report = await verified(city)
-    assert set(report.found) <= {"not-in-chain"}, "the topic is not cleaned in a test"
-    assert report.found["not-in-chain"] == one["count"]
-
-
-async def test_a_shorter_time_than_the_law_allows_is_refused() -> None:
-    with pytest.raises(ValidationError, match=f"greater than or equal to {SIX_MONTHS}"):
-        IdentitySettings.model_validate(settings().model_dump() | {"audit_days": SIX_MONTHS - 1})
-    assert IdentitySettings.model_validate(settings().model_dump() | {"audit_days": SIX_MONTHS}).audit_days == 183
 
 
 # -- looking ---------------------------------------------------------------------------------------------------

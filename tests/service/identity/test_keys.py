@@ -1,6 +1,7 @@
 """The signing key and the issuer's documents."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,8 @@ from services.identity.keys.domain import EVERY, KEPT
 from shared.contracts.identity import KeyPublished
 from shared.store.memory import MemoryDatabase
 from shared.testing import FakeClock, MemoryBus, eventually
-from tests.service.identity.conftest import ISSUER, OPERATOR_SECRET, Identity, settings
+from tests.service.identity.acts import REFRESHING
+from tests.service.identity.conftest import ISSUER, OPERATOR_SECRET, RETURN, VERIFIER, WEB, Identity, settings
 
 
 def spoken(row: dict[str, Any]) -> dict[str, Any]:
@@ -231,3 +233,56 @@ async def test_the_metadata_says_what_is_true(identity: Identity, path: str) -> 
     assert len(addresses) == 6
     assert {address.removeprefix(ISSUER) for address in addresses} <= paths
     assert told["code_challenge_methods_supported"] == ["S256"]
+
+
+# -- starting ---------------------------------------------------------------------------------------------
+
+
+def starting(answer: httpx.Response, why: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, why), answer.text
+    assert answer.headers["retry-after"]
+
+
+async def test_who_comes_while_it_starts_comes_again_and_has_lost_nothing(
+    city: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has read neither its keys nor the topics calls nothing bad, and uses nothing up."""
+    await city.put("/clients/web", WEB | {"scopes": REFRESHING["scope"].split()})
+    tokens = (await city.redeem(await city.code_for(**REFRESHING))).json()
+    headers, form = {"Authorization": f"Bearer {tokens['access_token']}"}, await city.form()
+    code = await replace(city, http=city.browser()).code()
+    app, runtime, _ = build_for_tests(settings(), city.database, city.clock, city.bus, city.kms)
+    monkeypatch.setattr(runtime.tables, "age", lambda _: float("inf"))
+    operator, form_of_hers = ("operator", OPERATOR_SECRET), {"request": form, "login": "li.na", "password": "x"}
+    grants: list[dict[str, Any]] = [
+        {
+            "grant_type": "authorization_code",
+            "client_id": "web",
+            "code": code,
+            "redirect_uri": RETURN,
+            "code_verifier": VERIFIER,
+        },
+        {"grant_type": "refresh_token", "client_id": "web", "refresh_token": tokens["refresh_token"]},
+    ]
+    here = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=here, base_url=ISSUER, cookies=city.http.cookies) as http:
+        for method, path in (("GET", "/me"), ("DELETE", "/me/sessions")):
+            starting(await http.request(method, path, headers=headers), "revocations_stale")
+        for grant in grants:
+            starting(await http.post("/token", data=grant), "unavailable")
+        starting(await http.post("/token", data={"grant_type": "client_credentials"}, auth=operator), "unavailable")
+        starting(await http.post("/authorize", data=form_of_hers), "unavailable")
+        starting(await http.get("/jwks.json"), "unavailable")
+    assert [(await city.http.post("/token", data=grant)).status_code for grant in grants] == [200, 200], (
+        "none is used up"
+    )
+    assert (await city.http.get("/me", headers=headers)).status_code == 200
+
+
+async def test_keys_that_were_not_heard_of_for_long_count_as_little_as_revocations(
+    city: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is lost is told by its row alone."""
+    monkeypatch.setattr(city.runtime.tables, "age", lambda topic: 61.0 if topic == "identity.keys" else 0.0)
+    answer = await city.http.get("/me", headers=city.operator())
+    assert (answer.status_code, answer.json()["code"]) == (503, "revocations_stale")

@@ -13,13 +13,13 @@ from typing import Any
 import bson
 import httpx
 import structlog
-from argon2 import PasswordHasher
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from deploy.kafka.declared import load
 from services.identity.app import build_for_tests
+from services.identity.passwords.hashing import Passwords
 from shared import logging as our_logging
 from shared.store.memory import MemoryDatabase
 from shared.store.repository import EPOCH
@@ -240,7 +240,7 @@ def listening() -> Iterator[io.StringIO]:
 async def live(acts: list[tuple[Act, int, str]], log: io.StringIO) -> World:
     clock, bus, database, kms = FakeClock(), MemoryBus(), MemoryDatabase(), FakeKms()
     app, runtime, desk = build_for_tests(identity_settings(), database, clock, bus, kms)
-    desk.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    object.__setattr__(desk, "passwords", Passwords(memory_kib=8, passes=1))
     await bus.join(runtime)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:

@@ -212,8 +212,8 @@ async def test_one_is_told_what_one_may_do_and_why(station: Identity) -> None:
     )
     operator = await rights(station, station.operator())
     assert {act for act, (allowed, *_) in operator.items() if not allowed} == {
-        "sessions.own", "userinfo.read", "mandates.keep", "consents.own", "factors.own", "people.register",
-        "companies.represent",
+        "sessions.own", "userinfo.read", "mandates.keep", "consents.own", "factors.own", "password.own",
+        "people.register", "companies.represent",
     }  # fmt: skip
     assert "you are an operator of the network" in operator["accounts.keep"][1]
 

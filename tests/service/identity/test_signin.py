@@ -3,17 +3,15 @@
 import base64
 import json
 import time
-import unicodedata
 from datetime import timedelta
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import httpx
 import jwt
 import pytest
-from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.identity.accounts.passwords import Passwords
+from services.identity.passwords.hashing import Passwords
 from services.identity.tokens.issuing import Versions, access_token
 from shared.caller import Caller
 from tests.service.identity.conftest import ASKED, ISSUER, LI_NA, OPERATOR_SECRET, PASSWORD, RETURN, Identity, challenge
@@ -372,9 +370,7 @@ async def test_a_store_that_is_away_is_told_as_that(city: Identity) -> None:
 
 async def test_a_right_password_renews_a_dated_hash_and_ends_nothing(city: Identity) -> None:
     object.__setattr__(city.desk, "passwords", Passwords())
-    dated = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(
-        unicodedata.normalize("NFKC", PASSWORD)
-    )
+    dated = await Passwords(memory_kib=8 * 1024, passes=1).hash(PASSWORD)
     await city.desk.people.change("person-li-na", lambda person: person.rehash(person.password_hash, dated))
     before = (await city.redeem(await city.code())).json()["access_token"]
     kept = (await city.desk.people.get("person-li-na")).password_hash
@@ -388,7 +384,7 @@ async def test_a_right_password_renews_a_dated_hash_and_ends_nothing(city: Ident
 
 
 async def test_a_wrong_password_renews_nothing(city: Identity) -> None:
-    dated = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    dated = await Passwords(memory_kib=8 * 1024, passes=1).hash(PASSWORD)
     await city.desk.people.change("person-li-na", lambda person: person.rehash(person.password_hash, dated))
     assert (await city.submit(await city.form(), password="wrong-password")).status_code == 422
     assert (await city.desk.people.get("person-li-na")).password_hash == dated

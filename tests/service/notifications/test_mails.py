@@ -1,6 +1,7 @@
 """Each person is told each thing once, in their language."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 import structlog
@@ -71,6 +72,27 @@ async def test_the_last_day_of_a_mandate_is_told_where_it_has_one(town: Town) ->
     texts = [mail.text for mail in town.server.mails if "wang.wei" in str(mail.message["To"])]
     assert ["until 31 December 2026" in text for text in texts] == [True, False]
     assert "9999" not in texts[1]
+
+
+@pytest.mark.parametrize(
+    ("credential", "change", "hers", "his"),
+    [
+        ("password", "replaced", "登录密码已更改", "Your password was replaced"),
+        ("app", "added", "验证器应用已添加", "An authenticator app was added"),
+        ("passkey", "removed", "通行密钥已移除", "A passkey was removed"),
+        ("recovery-codes", "replaced", "恢复码已更改", "Your recovery codes were replaced"),
+        ("factors", "removed", "全部第二验证方式已移除", "All your second factors were removed"),
+    ],
+)
+async def test_who_signs_in_with_something_else_hears_of_it_once(
+    town: Town, credential: identity.Credential, change: Any, hers: str, his: str
+) -> None:
+    for person, text in ((LI_NA, hers), (WANG_WEI, his)):
+        event = identity.CredentialChanged(account=person, credential=credential, change=change)
+        await town.hear(event, person, times=3)
+        assert text in town.server.mails[-1].text
+        assert person not in town.server.mails[-1].text
+    assert len(town.server.mails) == 2
 
 
 async def test_a_company_hears_by_who_represents_it(town: Town) -> None:

@@ -78,8 +78,7 @@ async def test_the_payload_is_forgotten_and_its_digest_stays(town: SharingTown) 
     exchange = await town.wish()
     await town.answer(exchange, **RECORD)
     await town.later(days=8)
-    assert town.runtime.relay is not None
-    await town.runtime.relay.forget()
+    await town.runtime.forget()
     journal = await town.desk.exchanges.journal(exchange)
     assert "参保" not in "".join(entry.data or "" for entry in journal)
     assert [e.data is None for e in journal if e.topic.startswith("sharing.to.")] == [True, True]

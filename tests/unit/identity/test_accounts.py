@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from services.identity.accounts.domain import Client, ClientWish, Person, PersonWish
-from services.identity.accounts.passwords import Passwords
+from services.identity.passwords.hashing import Passwords
 from services.identity.posts.domain import Post
 from shared.errors import Conflict
 from shared.personal import Forgotten
@@ -137,7 +136,17 @@ async def test_a_password_fits_its_hash_however_it_was_typed() -> None:
 async def test_a_hash_of_other_parameters_is_dated() -> None:
     passwords = Passwords()
     assert not passwords.is_dated(await passwords.hash("a password"))
-    assert passwords.is_dated(PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash("a password"))
+    assert passwords.is_dated(await Passwords(memory_kib=8 * 1024, passes=1).hash("a password"))
+
+
+async def test_a_hash_that_others_made_fits_and_what_is_none_fits_nobody() -> None:
+    """The example of the reference implementation's own tests (phc-winner-argon2, `test.c`: 64 MiB, two passes)."""
+    passwords = Passwords()
+    foreign = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+    assert await passwords.fits(foreign, "password")
+    assert not await passwords.fits(foreign, "passwore")
+    for broken in ("", "$argon2id$broken", "plain", "$" * 200):
+        assert not await passwords.fits(broken, "password")
 
 
 def test_the_same_password_hashed_anew_ends_nothing() -> None:

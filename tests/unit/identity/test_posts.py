@@ -117,6 +117,16 @@ def test_an_end_that_nobody_was_awake_for_still_ends_the_tokens() -> None:
     assert officer.token_version == 2
 
 
+def test_who_held_nothing_for_a_day_is_not_a_person_at_the_post_that_begins_again() -> None:
+    """On the days between, tokens were given that say nothing of any post; the timer was late."""
+    gap = person(post(until="2026-03-10"))
+    gap.revise(wish(post()), None, on(12))
+    assert (gap.token_version, gap.kind(on(12))) == (2, "officer")
+    twice = person(post(until="2026-03-10"), post(since="2026-03-12"))
+    twice.wake(on(12))
+    assert (twice.token_version, twice.kind(on(12))) == (2, "officer")
+
+
 def test_a_document_from_before_there_were_several_posts_is_read() -> None:
     old = {"_id": "person-liu", "login": "liu", "password_hash": "h", "name": "刘洋"}
     officer = Person.model_validate(old | {"post": {"organisation": "police", "division": "2102"}})

@@ -7,6 +7,7 @@ import pytest
 from services.identity.accounts.texts import WORDS as ACCOUNT
 from services.identity.attempts.domain import ADDRESSES, CODES, PASSWORDS, Attempts, Limit
 from services.identity.factors.texts import WORDS as FACTORS
+from services.identity.passwords.texts import WORDS as PASSWORD
 from services.identity.sessions.texts import WORDS as SIGNING_OUT
 from services.identity.signin.domain import local
 from services.identity.signin.texts import WORDS as SIGNING_IN
@@ -71,6 +72,6 @@ def test_the_page_speaks_the_reader_s_language(wanted: str, accepted: str, langu
     assert preferred(wanted, accepted) == language
 
 
-@pytest.mark.parametrize("own", [SIGNING_IN, SIGNING_OUT, FACTORS, ACCOUNT])
+@pytest.mark.parametrize("own", [SIGNING_IN, SIGNING_OUT, FACTORS, ACCOUNT, PASSWORD])
 def test_every_word_differs_by_language(own: dict[str, Text]) -> None:
     assert all(words("zh", own)[key] != words("en", own)[key] for key in words("en", own))

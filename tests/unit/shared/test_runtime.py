@@ -54,7 +54,7 @@ class Office:
 
 @pytest.fixture
 async def office(monkeypatch: pytest.MonkeyPatch) -> Office:
-    for name in ("relay.SWEEP_SECONDS", "relay.REST_SECONDS"):
+    for name in ("relay.LOOK_SECONDS", "relay.SWEEP_SECONDS", "relay.AGAIN_SECONDS", "relay.REST_SECONDS"):
         monkeypatch.setattr(f"shared.messaging.{name}", 0.01)
     monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 0.01)
     monkeypatch.setattr("shared.runtime.RETRY_SECONDS", 0.01)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.messaging.notes import Notes
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
 from shared.store.lease import Lease
@@ -90,7 +91,8 @@ def relay(
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Relay:
-    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 0.01)
+    for name in ("LOOK_SECONDS", "SWEEP_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(f"shared.messaging.relay.{name}", 0.01)
     monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 0.2)
     monkeypatch.setattr("shared.messaging.relay.STOP_SECONDS", 0.01)
     monkeypatch.setattr("shared.messaging.relay.REST_SECONDS", 0.0)
@@ -106,8 +108,8 @@ def relay_over(
 ) -> Relay:
     """A relay of the office."""
     lease = Lease(database.collection("leases"), "relay", holder)
-    brokers = database.collection("brokers")
-    return Relay([petitions], broker, lease, clock, "/dalian/petitions", brokers=brokers)
+    notes = Notes(database.collection("notes"))
+    return Relay([petitions], broker, lease, clock, "/dalian/petitions", notes=notes)
 
 
 @pytest.fixture

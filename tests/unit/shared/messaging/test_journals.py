@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.messaging.relay import JOURNAL_LIMIT, Relay
+from shared.messaging.journals import JOURNAL_LIMIT, forget
+from shared.messaging.relay import Relay
 from shared.store.collection import Unavailable
 from shared.store.memory import MemoryCollection, MemoryDatabase
 from shared.store.repository import PERSONAL_RETENTION, Repository
@@ -114,7 +115,7 @@ async def test_a_personal_entry_does_not_move_before_it_is_forgotten(
     await relay.sweep()
     assert await _in_document(petitions) == [long + 1]
     clock.forward(PERSONAL_RETENTION)
-    await relay.forget()
+    await forget([petitions], clock.now())
     assert [entry.data for entry in await petitions.journal("petition-1")][-1] is None
 
 
@@ -142,13 +143,13 @@ async def test_letters_are_forgotten_each_on_its_day_and_their_digest_stays(
 ) -> None:
     before = await letters.journal("petition-1")
     clock.forward(PERSONAL_RETENTION - DAY - timedelta(seconds=1))
-    assert await relay.forget() == 0
+    assert await forget([letters], clock.now()) == 0
     assert await _letters(letters) == [True, True, True]
     clock.forward(timedelta(seconds=1))
-    assert await relay.forget() == 1
+    assert await forget([letters], clock.now()) == 1
     assert await _letters(letters) == [True, False, True]
     clock.forward(DAY)
-    assert await relay.forget() == 1
+    assert await forget([letters], clock.now()) == 1
     assert await _letters(letters) == [True, False, False]
     assert [entry.sha256 for entry in await letters.journal("petition-1")] == [entry.sha256 for entry in before]
     document = await letters.collection.get("petition-1")
@@ -163,12 +164,12 @@ async def test_an_unsent_letter_is_sent_before_it_is_forgotten(
     petition.forward("first letter", clock.now())
     await petitions.add(petition)
     clock.forward(PERSONAL_RETENTION)
-    await relay.forget()
+    await forget([petitions], clock.now())
     assert await _letters(petitions) == [True, True]
     await relay.sweep()
     assert json.loads(broker.taken[1][3])["letter"] == "first letter"
     clock.forward(timedelta(minutes=1))
-    await relay.forget()
+    await forget([petitions], clock.now())
     assert await _letters(petitions) == [True, False]
 
 
@@ -184,12 +185,12 @@ async def test_a_letter_that_comes_while_others_are_forgotten_keeps_its_day(
         return await update_each(updates)  # type: ignore[arg-type]
 
     monkeypatch.setattr(letters.collection, "update_each", overtaken)
-    await relay.forget()
+    await forget([letters], clock.now())
     await relay.sweep()
-    await relay.forget()
+    await forget([letters], clock.now())
     assert await _letters(letters) == [True, False, False, True]
     clock.forward(PERSONAL_RETENTION)
-    await relay.forget()
+    await forget([letters], clock.now())
     assert await _letters(letters) == [True, False, False, False]
 
 
@@ -197,7 +198,7 @@ async def test_a_petition_whose_marks_were_put_back_goes_on_without_its_forgotte
     relay: Relay, letters: Petitions, broker: FakeBroker, clock: FakeClock
 ) -> None:
     clock.forward(PERSONAL_RETENTION)
-    await relay.forget()
+    await forget([letters], clock.now())
     broker.taken = []
     await letters.collection.update({"_id": "petition-1"}, {"$set": {"sent": 0, "pending": 3}})
     assert await relay.sweep() == 3
@@ -254,7 +255,7 @@ async def test_what_is_forgotten_is_not_published_again(
     relay: Relay, letters: Petitions, broker: FakeBroker, clock: FakeClock
 ) -> None:
     clock.forward(PERSONAL_RETENTION)
-    await relay.forget()
+    await forget([letters], clock.now())
     broker.taken = []
     assert [n async for n in relay.replay(clock.now() - 30 * DAY)] == [1]
     await relay.sweep()

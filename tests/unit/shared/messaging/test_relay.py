@@ -288,9 +288,11 @@ async def crash_soon(crash: Any) -> None:
 # -- running -----------------------------------------------------------------------------------------------
 
 
-async def test_a_write_is_published_at_once_and_a_write_elsewhere_within_the_sweep(
+async def test_a_write_is_published_at_once_and_one_that_nobody_told_of_within_the_sweep(
     database: MemoryDatabase, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its process was killed between the write and the telling."""
+    monkeypatch.setattr("shared.messaging.relay.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 0.3)
     elsewhere = Repository(database, "petitions", Petition)
     here: Petitions = Repository(database, "petitions", Petition, lambda _: relay.nudge("petitions"))

@@ -108,6 +108,14 @@ async def everything(caller: Operators) -> str:
     return caller.id
 
 
+Anytime = Annotated[Caller, Depends(requires(may_see, within=float("inf")))]
+
+
+@router.delete("/session")
+async def leave(caller: Anytime) -> str:
+    return caller.id
+
+
 Sure = Annotated[Caller, Depends(requires(may_see, acr="aal2", max_age=300))]
 Known = Annotated[Caller, Depends(requires(may_see, acr="aal1"))]
 

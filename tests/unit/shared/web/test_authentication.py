@@ -73,6 +73,10 @@ def packed(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
+def _deep(levels: int) -> str:
+    return base64.urlsafe_b64encode(b"[" * levels).decode().rstrip("=")
+
+
 def unsigned(signer: Signer) -> str:
     return f"{packed({'typ': 'at+jwt', 'alg': 'none', 'kid': signer.kid})}.{packed(signer.claims())}."
 
@@ -107,6 +111,10 @@ FORGED = {
     "hmac with the public key": signed_with_the_public_key_as_a_secret,
     "another key under our kid": lambda s: Signer(s.clock).token(),
     "a key nobody knows": lambda s: s.token({"kid": "key-2"}),
+    "a header nested without end": lambda _: f"{_deep(2900)}.e30.x",
+    "claims nested without end": lambda s: jwt.api_jws.encode(
+        b"[" * 2900, s.key, "ES256", {"typ": "at+jwt", "kid": s.kid}
+    ),
     "no kid": lambda s: jwt.encode(s.claims(), s.key, "ES256", {"typ": "at+jwt"}),
     "a key of its own in the header": lambda s: Signer(s.clock).token({"jwk": s.jwk}),
     "an id token": lambda s: s.token({"typ": "JWT"}),
@@ -117,6 +125,8 @@ FORGED = {
     "several audiences": lambda s: s.token(aud=["tongban", "bank"]),
     "another issuer": lambda s: s.token(iss=ISSUER + "/"),
     "from the future": lambda s: s.token(iat=int(s.clock.now().timestamp()) + 60),
+    "not valid yet": lambda s: s.token(nbf=int(s.clock.now().timestamp()) + 60),
+    "valid from a text on": lambda s: s.token(nbf="0"),
     "a kind unheard of": lambda s: s.token(kind="king"),
     "exp as text": lambda s: s.token(exp=str(s.claims()["exp"])),
     **{
@@ -224,6 +234,36 @@ def test_where_a_services_own_clock_is_an_hour_off_nobody_gets_in(
     verifier = Verifier({signer.kid: signer.row}, ISSUER, FakeClock(clock.now() + ahead), revocations)
     with pytest.raises(Unauthenticated) as caught:
         verifier.verify(signer.token())
+    assert caught.value.code == code
+
+
+EDGES = [
+    ({"exp": -4}, None),
+    ({"exp": -5}, "token_expired"),
+    ({"iat": 5}, None),
+    ({"iat": 6}, "token_invalid"),
+    ({"nbf": 5}, None),
+    ({"nbf": 6}, "token_invalid"),
+    ({"nbf": 6, "exp": -5}, "token_invalid"),
+]
+
+
+@pytest.mark.parametrize("years", [-30, 0, 30])
+@pytest.mark.parametrize(("shift", "code"), EDGES, ids=str)
+def test_times_count_by_our_own_clock_whatever_the_machine_s_says(
+    revocations: Revocations, shift: dict[str, int], code: str | None, years: int
+) -> None:
+    """Five seconds may clocks differ, and not one more."""
+    clock = FakeClock(FakeClock().now() + timedelta(days=365 * years))
+    signer, now = Signer(clock), int(clock.now().timestamp())
+    times: dict[str, Any] = {claim: now + seconds for claim, seconds in shift.items()}
+    token = signer.token(**times)
+    verifier = Verifier({signer.kid: signer.row}, ISSUER, clock, revocations)
+    if code is None:
+        assert verifier.verify(token).id == "person-li-na"
+        return
+    with pytest.raises(Unauthenticated) as caught:
+        verifier.verify(token)
     assert caught.value.code == code
 
 

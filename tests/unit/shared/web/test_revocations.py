@@ -114,6 +114,42 @@ async def test_what_is_known_to_be_revoked_is_told_so_however_stale(
     assert (await post(client, signer.token(**VERSIONS))).status_code == 401
 
 
+@pytest.mark.parametrize("age", [float("inf"), 60.1])
+async def test_a_key_that_is_not_known_yet_makes_no_token_bad(
+    client: httpx.AsyncClient, signer: Signer, crowd: Crowd, age: float
+) -> None:
+    """Who starts, or is cut off, knows not all keys: clients keep their tokens, and come again."""
+    crowd.age = age
+    fresh = Signer(signer.clock, "key-2").token()
+    for method, path in (("GET", "/things/mine"), ("POST", "/things"), ("DELETE", "/things/session")):
+        headers = {"Authorization": f"Bearer {fresh}", "Idempotency-Key": "k1"}
+        answer = await client.request(method, path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (503, "revocations_stale"), path
+        assert answer.headers["retry-after"]
+        assert "www-authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize(("age", "status"), [(0.0, 401), (10.0, 401), (10.1, 503)])
+async def test_who_writes_finds_out_sooner_that_a_key_may_be_new(
+    client: httpx.AsyncClient, signer: Signer, crowd: Crowd, age: float, status: int
+) -> None:
+    crowd.age = age
+    answer = await post(client, Signer(signer.clock, "key-2").token())
+    assert (answer.status_code, answer.json()["code"]) == (
+        status, "token_invalid" if status == 401 else "revocations_stale"
+    )  # fmt: skip
+
+
+async def test_what_is_no_token_of_anybody_s_key_is_told_so_from_the_start(
+    client: httpx.AsyncClient, signer: Signer, crowd: Crowd
+) -> None:
+    crowd.age = float("inf")
+    for token in ("x.y.z", signer.token({"typ": "JWT"}), Signer(signer.clock).token(), signer.token(aud="bank")):
+        answer = await post(client, token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+    assert (await client.get("/things/mine")).status_code == 401, "nor is none"
+
+
 async def test_a_route_for_everybody_says_nothing_of_revocations(client: httpx.AsyncClient, crowd: Crowd) -> None:
     crowd.age = float("inf")
     answer = await client.get("/things")

@@ -135,7 +135,7 @@ async def test_the_sample_city_is_taken_by_all_services(network: Network) -> Non
         "items": 3,
         "resources": 8,
         "grants": 7,
-        "templates": 7,
+        "templates": 8,
     }
     await network.bus.settle()
     assert len(network.bus.said(ItemPublished)) == 3
@@ -157,7 +157,7 @@ async def test_the_same_files_again_change_nothing(network: Network) -> None:
 async def test_what_was_created_and_what_changed_is_told(network: Network, tmp_path: Path) -> None:
     first = await loaded(network)
     assert first.counts["items"] == {"created": 3}
-    assert first.counts["templates"] == {"created": 7}
+    assert first.counts["templates"] == {"created": 8}
     folder = copied(tmp_path, items=("promised_days: 5", "promised_days: 4"))
     second = await loaded(network, folder)
     assert second.counts["items"] == {"changed": 1, "unchanged": 2}

@@ -58,6 +58,8 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     assert bank
     await signed_in(li, "/account/mandates")
     await li.look("mandates-none")
+    await li.press("Let somebody act for you")
+    await li.look("mandate-new")
     await li.press("Offer the mandate")
     summary = li.page.get_by_role("alert")
     await expect(summary).to_contain_text("There is no such account")

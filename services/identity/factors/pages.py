@@ -4,7 +4,7 @@ Whoever changes them has proved of late who they are, with a factor where there 
 password, is not enough.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -17,13 +17,14 @@ from services.identity.browser import keep_session
 from services.identity.desk import Desk
 from services.identity.factors import commands
 from services.identity.factors.codes import address, grouped, picture, spelled
-from services.identity.factors.commands import FRESH_S, AppWish, Here, PasskeyWish, Removal, Renewal
+from services.identity.factors.commands import AppWish, Here, PasskeyWish, Removal, Renewal
 from services.identity.factors.domain import Factors
 from services.identity.factors.sites import site_of
+from services.identity.factors.step_up import Sure
 from services.identity.factors.texts import WORDS
 from services.identity.sealing import seal, unseal
 from services.identity.signin.domain import local
-from services.identity.web import Owner, PersonalPages, TheDesk, TheOwner, sign_in_first
+from services.identity.web import Owner, PersonalPages, TheDesk, TheOwner
 from shared.clock import city_date
 from shared.errors import Conflict, DomainError
 from shared.web.authentication import public
@@ -42,19 +43,6 @@ async def script() -> FileResponse:
     """The only script of the pages."""
     script = Path(__file__).parent / "assets" / "passkeys.js"
     return FileResponse(script, media_type="text/javascript", headers={"Cache-Control": "max-age=300"})
-
-
-async def _sure(request: Request, desk: TheDesk, owner: TheOwner) -> Factors:
-    """The factors of somebody who may change them. Whoever may not proves more first, and comes back."""
-    factors, now = await commands.of(desk, owner.person.id), desk.clock.now()
-    is_sure = owner.session.acr == "aal2" or not factors.are_there
-    if not is_sure or now - owner.session.authenticated_at > timedelta(seconds=FRESH_S):
-        needed = {"acr_values": "aal2"} if factors.are_there else {}
-        raise sign_in_first(request, max_age=str(FRESH_S), **needed)
-    return factors
-
-
-Sure = Annotated[Factors, Depends(_sure)]
 
 
 @router.get(HERE, summary="One's second factors", response_class=Response)

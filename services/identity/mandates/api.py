@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.identity import policy
+from services.identity.factors.step_up import sure
 from services.identity.mandates import commands
 from services.identity.mandates.commands import MandateWish
 from services.identity.mandates.domain import Ground, Kind, Mandate, Source, State, Terms
@@ -23,7 +24,9 @@ from shared.web.preconditions import etag, tell_kept
 
 router = APIRouter(tags=["mandates"])
 Person = Annotated[Caller, Depends(requires(policy.may_keep_mandates))]
-Giver = Annotated[Doing, Depends(doing(requires(policy.may_keep_mandates)))]
+Sure = Annotated[Doing, Depends(doing(sure(policy.may_keep_mandates)))]
+"""Whoever gives power over their affairs, or takes on somebody else's, has proved of late who they are; ending it takes
+nothing but being signed in."""
 MandateId = Annotated[str, Path(pattern=r"^mandate-[a-z2-7]{26}$")]
 
 
@@ -62,7 +65,7 @@ class Registered(BaseModel):
 
 
 @router.post("/mandates", status_code=201, summary="Let somebody act for you, once they agree")
-async def offer(wish: MandateWish, key: IdempotencyKey, who: Giver, desk: TheDesk, response: Response) -> MandateView:
+async def offer(wish: MandateWish, key: IdempotencyKey, who: Sure, desk: TheDesk, response: Response) -> MandateView:
     caller = who.caller
     mandate, new = await commands.offer(desk, who.by, derive("mandate", caller, key), wish, body_digest(wish))
     response.status_code = 201 if new else 200
@@ -76,7 +79,7 @@ async def my_mandates(caller: Person, desk: TheDesk) -> list[MandateView]:
 
 
 @router.post("/mandates/{mandate}/accept", summary="Agree to act for somebody")
-async def accept(mandate: MandateId, who: Giver, desk: TheDesk) -> MandateView:
+async def accept(mandate: MandateId, who: Sure, desk: TheDesk) -> MandateView:
     return MandateView.of(await commands.accept(desk, who.by, mandate), who.caller.id)
 
 

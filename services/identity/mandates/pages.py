@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.identity.desk import Desk
+from services.identity.factors.step_up import Sure, prove_first
 from services.identity.mandates import commands
 from services.identity.mandates.commands import MandateWish
 from services.identity.mandates.domain import Mandate
@@ -53,7 +54,16 @@ class Typed(BaseModel):
 
 @router.get(HERE, summary="One's mandates", response_class=Response)
 async def my_mandates(request: Request, desk: TheDesk, owner: TheOwner) -> Response:
-    return await _page(request, desk, owner, Typed(acts=["apply", "see", "supply"]), {}, 200)
+    t, found = pages.words(owner), await commands.mine(desk, owner.person.id)
+    rows = [(one.agent == owner.person.id, await _row(desk, owner, t, one)) for one in found]
+    shown = {"mine": [row for acts, row in rows if acts], "others": [row for acts, row in rows if not acts]}
+    return pages.show(request, owner, "mandates.html", shown)
+
+
+@router.get(f"{HERE}/new", summary="Whom to let act for oneself?", response_class=Response)
+async def new(request: Request, desk: TheDesk, owner: TheOwner, _: Sure) -> Response:
+    """Only who has proved of late who they are gets the form; it may be sent as long as any other."""
+    return _new(request, desk, owner, Typed(acts=["apply", "see", "supply"]), {}, 200)
 
 
 @router.post(HERE, summary="Let somebody act for oneself", response_class=Response)
@@ -66,7 +76,7 @@ async def offer(
 ) -> Response:
     offering = unseal(desk, Offering, sealed, owner.kept)
     if offering is None:
-        return await _page(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
+        return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
     today = city_date(desk.clock.now()).isoformat()
     terms = {"acts": typed.acts, "since": today, "until": typed.until.strip()}
     try:
@@ -76,23 +86,27 @@ async def offer(
     except ValidationError as error:
         wrong = {str(part) for fault in error.errors() for part in fault["loc"]}
         fields: set[str] = {"agent", "acts", "until"} & wrong or {"until"}
-        return await _wrong(request, desk, owner, typed, fields)
+        return _wrong(request, desk, owner, typed, fields)
     except IdempotencyKeyReused:  # sent again with something else in it, by going back
-        return await _page(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
+        return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
     except Invalid as error:
-        return await _wrong(request, desk, owner, typed, {fault.pointer.rpartition("/")[2] for fault in error.faults})
+        return _wrong(request, desk, owner, typed, {fault.pointer.rpartition("/")[2] for fault in error.faults})
     return RedirectResponse(HERE, 303)
 
 
 @router.post(f"{HERE}/answer", summary="Agree to act for somebody, or end a mandate", response_class=Response)
 async def answer(
+    request: Request,
     desk: TheDesk,
     owner: TheOwner,
     sealed: Annotated[str, Form(alias="request")] = "",
     answer: Annotated[Literal["accept", "end"], Form()] = "end",
 ) -> Response:
-    """Nothing changes by anybody else's form: the person sees how it stands."""
+    """Nothing changes by anybody else's form: the person sees how it stands. Who agrees has proved of late who they
+    are: they act in somebody's name from then on, and answer for it. To end it nothing is asked."""
     answering = unseal(desk, Answering, sealed, owner.kept)
+    if answer == "accept" and (missing := await prove_first(request, desk, owner, HERE)) is not None:
+        raise missing
     if answering is not None:
         act = commands.accept if answer == "accept" else commands.end
         with suppress(Conflict, Forbidden, Invalid, NotFound):  # it has ended meanwhile: the list says so
@@ -100,26 +114,17 @@ async def answer(
     return RedirectResponse(HERE, 303)
 
 
-async def _wrong(request: Request, desk: Desk, owner: Owner, typed: Typed, fields: set[str]) -> Response:
+def _wrong(request: Request, desk: Desk, owner: Owner, typed: Typed, fields: set[str]) -> Response:
     t = pages.words(owner)
     names = {"agent": "agent_wrong", "acts": "acts_wrong", "until": "last_day_wrong"}
     errors = {field: t[word] for field, word in names.items() if field in fields}
-    return await _page(request, desk, owner, typed, errors, 422)
+    return _new(request, desk, owner, typed, errors, 422)
 
 
-async def _page(
-    request: Request, desk: Desk, owner: Owner, typed: Typed, errors: dict[str, str], status: int
-) -> Response:
-    t, found = pages.words(owner), await commands.mine(desk, owner.person.id)
-    rows = [(one.agent == owner.person.id, await _row(desk, owner, t, one)) for one in found]
-    shown = {
-        "mine": [row for acts, row in rows if acts],
-        "others": [row for acts, row in rows if not acts],
-        "request_token": seal(desk, Offering(key=new_id("offer")), owner.kept),
-        "typed": typed,
-        "errors": errors,
-    }
-    return pages.show(request, owner, "mandates.html", shown, status)
+def _new(request: Request, desk: Desk, owner: Owner, typed: Typed, errors: dict[str, str], status: int) -> Response:
+    offering = seal(desk, Offering(key=new_id("offer")), owner.kept)
+    shown = {"request_token": offering, "typed": typed, "errors": errors}
+    return pages.show(request, owner, "mandate_new.html", shown, status)
 
 
 async def _row(desk: Desk, owner: Owner, t: dict[str, str], mandate: Mandate) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from services.identity.attempts.domain import TooManyAttempts
 from services.identity.browser import keep_session
 from services.identity.desk import Desk
-from services.identity.factors.pages import Sure
+from services.identity.factors.step_up import Sure
 from services.identity.passwords import commands
 from services.identity.passwords.commands import PasswordWish
 from services.identity.passwords.texts import WORDS

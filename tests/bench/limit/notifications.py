@@ -118,7 +118,7 @@ class Notifications:
         now, id_ = datetime.now(UTC), wire.derived("message", event.id)
         facts = {name: event.data.get(name) for name in FACTS}
         facts |= {"missing": [], "deemed": event.data.get("deemed", False)}
-        facts |= dict.fromkeys(("code", "until", "role", "last_day", "ended"))
+        facts |= dict.fromkeys(("code", "until", "role", "last_day", "ended", "credential", "change"))
         state = {"case": event.data["case"], "person": event.data["applicant"], "template": CODES[event.type]}
         state |= {"to": None}
         state |= {"facts": facts, "state": "sending", "queued_at": now, "since": now, "sent_at": None, "tries": 1}

@@ -250,7 +250,7 @@ async def offer_on_page(city: Identity) -> Walker:
     await guarded(city)
     li = Walker(city, city.http)
     await li.sign_in()
-    page = form(await li.get("/account/mandates"), "/account/mandates")
+    page = form(await li.get("/account/mandates/new"), "/account/mandates")
     fields = {"agent": "person-wang-wei", "acts": "apply", "until": str(TERMS["until"])}
     assert (await li.send(page, **fields)).status_code == 303
     return li

@@ -204,7 +204,7 @@ async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
     li = Walker(city, city.http)
     await li.sign_in()
     assert "person-li-na" in (await li.get("/account")).text, "there one finds what others have to enter"
-    page = form(await li.get("/account/mandates"), "/account/mandates")
+    page = form(await li.get("/account/mandates/new"), "/account/mandates")
     for _ in range(2):
         fields = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
         assert (await li.send(page, **fields)).status_code == 303
@@ -215,7 +215,7 @@ async def test_a_form_sent_again_with_something_else_says_so(city: Identity) -> 
     await guarded(city)
     li = Walker(city, city.http)
     await li.sign_in()
-    page = form(await li.get("/account/mandates"), "/account/mandates")
+    page = form(await li.get("/account/mandates/new"), "/account/mandates")
     good = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
     assert (await li.send(page, **good)).status_code == 303
     answer = await li.send(page, **good | {"until": "2026-11-30"})
@@ -229,7 +229,7 @@ async def test_no_form_of_another_browser_or_of_nobody_changes_mandates_or_conse
     asked = await asking(li, scope="openid")
     assert "code" in told(asked)
     pages = {
-        "/account/mandates": "/account/mandates",
+        "/account/mandates": "/account/mandates/new",
         "/account/mandates/answer": "/account/mandates",
         "/account/consents/withdraw": "/account/consents",
     }
@@ -263,7 +263,7 @@ async def test_what_is_wrong_with_an_offer_is_said_at_its_field_and_nothing_is_l
     await guarded(city)
     li = Walker(city, city.http)
     await li.sign_in()
-    page = form(await li.get("/account/mandates"), "/account/mandates")
+    page = form(await li.get("/account/mandates/new"), "/account/mandates")
     sent = {"agent": "person-wang-wei", "acts": ["apply"], "until": "2026-12-31"} | wrong
     answer = await li.http.post("/account/mandates", data={"request": page.fields["request"], **sent})
     assert answer.status_code == 422, answer.text

@@ -9,6 +9,7 @@ import pytest
 
 from services.identity.factors.commands import FRESH_S
 from services.identity.sessions.domain import LIFE
+from tests.service.identity.acts import TERMS
 from tests.service.identity.conftest import ASKED, LI_NA, Identity
 from tests.service.identity.walking import FACTORS, PORTAL, App, Walker, form, is_second, leads
 
@@ -281,6 +282,97 @@ async def test_the_api_asks_for_two_factors_of_late_and_says_how(li: Walker) -> 
     fresh = (await li.tokens(await li.second(await li.ask(max_age="300"))))["access_token"]
     assert (await li.http.delete("/me/factors/app", headers=bearer(fresh))).status_code == 204
     assert (await li.http.get("/me/factors", headers=bearer(weak))).status_code == 401, "it is over by now"
+
+
+# -- giving power away, and taking it on -------------------------------------------------------------------
+
+MANDATES, OFFERING = "/account/mandates", "/account/mandates/new"
+
+
+async def offered(li: Walker, key: str, agent: str, giver: str) -> httpx.Response:
+    """Somebody offers a mandate in the API."""
+    await li.city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+    wish = {"agent": agent, "terms": TERMS}
+    return await li.http.post("/mandates", json=wish, headers=bearer(giver) | {"Idempotency-Key": key})
+
+
+async def by_wang(li: Walker) -> str:
+    """The id of a mandate that Mr Wang, who has no second factor, offers her."""
+    async with li.city.browser() as http:
+        await li.city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+        wang = Walker(li.city, http, "wang.wei")
+        token = (await wang.tokens(await wang.sign_in("/authorize", **ASKED)))["access_token"]
+    answer = await offered(li, "k-wang", "person-li-na", token)
+    assert answer.status_code == 201, "a right password of late is all that he can show"
+    id_: str = answer.json()["id"]
+    return id_
+
+
+async def test_a_mandate_is_offered_on_a_page_by_who_has_shown_a_factor_of_late(li: Walker) -> None:
+    await li.city.put("/people/person-wang-wei", LI_NA | {"login": "wang.wei", "mail": None})
+    assert (await li.get(MANDATES)).status_code == 200, "to look at them nothing is wanted"
+    back = httpx.URL((await li.get(OFFERING)).headers["location"])
+    assert dict(back.params) == {"next": OFFERING, "max_age": str(FRESH_S), "acr_values": "aal2"}
+    leads(await li.second(await li.get(str(back))), OFFERING)
+    page = form(await li.get(OFFERING), MANDATES)
+    li.city.clock.forward(timedelta(seconds=FRESH_S + 1))
+    fields = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
+    leads(await li.send(page, **fields), MANDATES)
+    assert "待接受" in (await li.get(MANDATES)).text, "nothing that was typed is lost"
+    assert (await li.get(OFFERING)).status_code == 303, "the next one wants it again"
+
+
+async def test_who_has_no_factor_offers_one_with_the_password_of_late(city: Identity) -> None:
+    li = Walker(city, city.http)
+    await li.sign_in()
+    assert (await li.get(OFFERING)).status_code == 200
+    city.clock.forward(timedelta(seconds=FRESH_S + 1))
+    back = httpx.URL((await li.get(OFFERING)).headers["location"])
+    assert dict(back.params) == {"next": OFFERING, "max_age": str(FRESH_S)}
+    leads(await li.password(await li.get(str(back))), OFFERING)
+
+
+async def test_agreeing_to_a_mandate_wants_a_factor_and_ending_it_wants_nothing(li: Walker) -> None:
+    await by_wang(li)
+    answering = form(await li.get(MANDATES), f"{MANDATES}/answer")
+    back = httpx.URL((await li.send(answering, answer="accept")).headers["location"])
+    assert dict(back.params) == {"next": MANDATES, "max_age": str(FRESH_S), "acr_values": "aal2"}
+    assert "待接受" in (await li.get(MANDATES)).text
+    leads(await li.second(await li.get(str(back))), MANDATES)
+    await li.send(form(await li.get(MANDATES), f"{MANDATES}/answer"), answer="accept")
+    page = await li.get(MANDATES)
+    assert "有效" in page.text
+    li.city.clock.forward(timedelta(seconds=FRESH_S + 1))
+    await li.send(form(page, f"{MANDATES}/answer"), answer="end")
+    assert "已结束" in (await li.get(MANDATES)).text
+
+
+async def test_the_api_asks_who_gives_power_or_takes_it_on_for_a_factor_of_late(li: Walker) -> None:
+    mandate = await by_wang(li)
+    weak = (await li.tokens(await li.ask()))["access_token"]
+    for answer in (
+        await offered(li, "k-1", "person-wang-wei", weak),
+        await li.http.post(f"/mandates/{mandate}/accept", headers=bearer(weak)),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
+        assert 'acr_values="aal2", max_age="300"' in answer.headers["www-authenticate"]
+    sure = (await li.tokens(await li.second(await li.ask(acr_values="aal2", max_age="300"))))["access_token"]
+    assert (await offered(li, "k-1", "person-wang-wei", sure)).status_code == 201
+    assert (await li.http.post(f"/mandates/{mandate}/accept", headers=bearer(sure))).status_code == 200
+    li.city.clock.forward(timedelta(seconds=FRESH_S + 10))
+    late = (await li.tokens(await li.ask()))["access_token"]
+    assert (await offered(li, "k-2", "person-wang-wei", late)).status_code == 401
+    assert (await li.http.delete(f"/mandates/{mandate}", headers=bearer(late))).status_code == 200, "ending never"
+
+
+async def test_the_api_asks_who_has_no_factor_for_the_password_of_late(city: Identity) -> None:
+    li = Walker(city, city.http)
+    await li.sign_in()
+    city.clock.forward(timedelta(seconds=FRESH_S + 10))
+    late = (await li.tokens(await li.ask()))["access_token"]
+    answer = await offered(li, "k-1", "person-wang-wei", late)
+    assert answer.status_code == 401
+    assert 'acr_values="aal1", max_age="300"' in answer.headers["www-authenticate"]
 
 
 async def test_the_metadata_name_what_can_be_asked_for(li: Walker) -> None:

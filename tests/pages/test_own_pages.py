@@ -62,7 +62,7 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     await li.look("mandate-new")
     await li.press("Offer the mandate")
     summary = li.page.get_by_role("alert")
-    await expect(summary).to_contain_text("There is no such account")
+    await expect(summary).to_contain_text("Enter somebody else's account number")
     await li.look("mandates-wrong")
     await summary.get_by_role("link").first.click()
     await expect(li.page.locator("#agent")).to_be_focused()

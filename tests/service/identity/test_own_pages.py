@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from services.identity.consents.commands import consent_id
+from services.identity.mandates.commands import MOST_OFFERS
 from tests.service.identity.acts import TERMS, agree, guarded, offer_on_page
 from tests.service.identity.conftest import ASKED, LI_NA, RETURN, VERIFIER, WEB, Identity
 from tests.service.identity.walking import Walker, form
@@ -211,6 +212,20 @@ async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
     assert (await li.get("/account/mandates")).text.count("待接受") == 1
 
 
+async def test_who_offers_too_many_is_told_when_there_can_be_more(city: Identity) -> None:
+    await guarded(city)
+    li = Walker(city, city.http)
+    await li.sign_in()
+    for n in range(MOST_OFFERS):
+        fields = {"agent": f"person-{n}", "acts": "apply", "until": "2026-12-31"}
+        page = await li.get("/account/mandates/new")
+        assert (await li.send(form(page, "/account/mandates"), **fields)).status_code == 303, "there or not"
+    answer = await li.send(form(await li.get("/account/mandates/new", ui_locales="en"), "/account/mandates"), **fields)
+    assert answer.status_code == 429
+    assert "You can offer more in" in answer.text
+    assert int(answer.headers["retry-after"]) > 0
+
+
 async def test_a_form_sent_again_with_something_else_says_so(city: Identity) -> None:
     await guarded(city)
     li = Walker(city, city.http)
@@ -249,7 +264,7 @@ async def test_no_form_of_another_browser_or_of_nobody_changes_mandates_or_conse
     [
         ({"agent": ""}, "agent"),
         ({"agent": "person-li-na"}, "agent"),
-        ({"agent": "person-nobody"}, "agent"),
+        ({"agent": "li.na"}, "agent"),
         ({"acts": []}, "acts"),
         ({"until": ""}, "until"),
         ({"until": "soon"}, "until"),

@@ -1,5 +1,7 @@
 """Consent on the way to somebody else's application, taking it back, and mandates: on pages, without scripts."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,6 +55,18 @@ async def test_who_agrees_is_sent_on_with_a_code_that_gives_tokens_and_is_not_as
     assert "code" in told(await asking(li)), "what one agreed to before is not asked again"
     more = await asking(li, scope="openid profile email")
     assert "知道您的电子邮箱" in more.text, "more is"
+
+
+async def test_consent_can_be_read_in_the_other_language(city: Identity) -> None:
+    assert (await city.put("/clients/bank", BANK)).status_code == 200
+    li = Walker(city, city.http)
+    page = await li.sign_in("/authorize", **(OF_BANK | {"redirect_uri": "https://portal.example.org/back"}))
+    other = re.search(r'href="(/authorize[^"]+)"[^>]*>English<', page.text)
+    assert other
+    page = await li.get(html.unescape(other[1]))
+    assert "滨城银行 asks to:" in page.text
+    answer = await li.send(form(page, "/consent"), answer="agree")
+    assert answer.headers["location"].startswith("https://portal.example.org/back?code=")
 
 
 async def test_who_declines_is_sent_back_without_a_code_and_nothing_is_kept(li: Walker) -> None:

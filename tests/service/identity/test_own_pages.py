@@ -209,7 +209,7 @@ async def test_mandates_and_consents_are_told_with_all_that_is_kept_also_those_t
     assert (mandate["agent"], mandate["terms"]["acts"]) == ("person-wang-wei", ["apply"])
     assert (consent["client"], consent["scopes"]) == ("bank", ["openid"])
     assert consent["withdrawn_at"]
-    page = (await li.get("/me/data.html", language="en")).text
+    page = (await li.get("/me/data.html", ui_locales="en")).text
     assert "person-wang-wei" in page
     assert "What you let applications know" in page
 

@@ -76,3 +76,19 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     await li.look("mandates")
     await li.press("Take back person-wang-wei")
     await expect(li.page.locator(".cards li")).to_contain_text("ended")
+
+
+async def test_what_to_act_as_is_picked_on_a_page(li: Looker, bank: str) -> None:
+    assert bank
+    await li.city.put("/people/person-wang-wei/guardians/person-li-na", {})
+    await li.city.put("/clients/desk", WEB | {"redirect_uris": [back_at(li.city)]})
+    asked = ASKED | {"client_id": "desk", "redirect_uri": back_at(li.city), "prompt": "select_account"}
+    await signed_in(li, f"/authorize?{urlencode(asked)}")
+    await expect(li.page.locator("h1")).to_have_text("What do you act as?")
+    await li.look("choose")
+    await li.press("Continue")
+    await expect(li.page.get_by_role("alert")).to_contain_text("Choose one of these")
+    await li.look("choose-wrong")
+    await li.page.get_by_label("For somebody else: 王伟").check()
+    await li.press("Continue")
+    assert li.page.url.startswith(f"{back_at(li.city)}?code=")

@@ -24,6 +24,8 @@ class DomainError(Exception):
 
     status: ClassVar[int] = 400
     code: str = "refused"
+    wait: int | None = None
+    """After so many whole seconds it may be tried again, where that is known."""
 
     def __init__(self, detail: str, *, code: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail)

@@ -20,6 +20,7 @@ from services.identity.audit.acts import IDENTITY
 from services.identity.audit.edge import forbidden, note_operation
 from services.identity.canaries.commands import ensure_canary, tend_canary
 from services.identity.canaries.domain import Canary
+from services.identity.capacities import pages as capacity_pages
 from services.identity.companies import api as companies_api
 from services.identity.companies import commands as companies
 from services.identity.companies.domain import Claim, Company
@@ -95,8 +96,9 @@ ROUTERS = (
     organisations_api.router, accounts_api.router, accounts_pages.router, posts_api.router, sessions_api.router,
     sessions_pages.router, passwords_api.router, password_pages.router, factors_api.router, factors_pages.router,
     factors_pages.assets, keys_api.router, tokens_api.router, mandates_api.router, mandate_pages.router,
-    consents_api.router, consent_pages.router, signin_pages.router, proofs_api.router, registrations_api.router,
-    registration_pages.router, companies_api.router, personal_api.router, personal_pages.router, audit_api.router,
+    consents_api.router, consent_pages.router, capacity_pages.router, signin_pages.router, proofs_api.router,
+    registrations_api.router, registration_pages.router, companies_api.router,
+    personal_api.router, personal_pages.router, audit_api.router,
 )  # fmt: skip
 TO_IDENTITY = "sharing.to.identity"
 

@@ -103,8 +103,8 @@ async def domain(request: Request, error: Exception) -> Response:
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge(error)
-    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if error.wait is not None or error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(error.wait or RETRY_AFTER_S)
     faults = [_in_body(fault) for fault in error.faults]
     return problem(error.status, error.code, error.detail, faults=faults, headers=headers)
 

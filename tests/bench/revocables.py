@@ -67,10 +67,10 @@ class _Giving:
 
     async def mandates(self) -> list[Revocable]:
         """Somebody takes back what another may do for them."""
-        principal, agent = 2 * self._each, 2 * self._each + 1
-        giver, taker = await self._signed_in(principal), await self._signed_in(agent)
+        agent = 2 * self._each + 1
+        taker, givers = await self._signed_in(agent), [await self._signed_in(n) for n in range(self._each)]
         mandates = []
-        for _ in range(self._each):
+        for giver in givers:  # each their own: how many one may offer in a day is limited
             wish, key = {"agent": person(agent), "terms": TERMS}, {"Idempotency-Key": str(uuid.uuid4())}
             offered = await self._done("POST", "/mandates", giver, json=wish, headers=key)
             mandates.append(offered["id"])
@@ -78,7 +78,7 @@ class _Giving:
         tokens = await asyncio.gather(*(self._signed_in(agent, acting_as=mandate) for mandate in mandates))
         return [
             self._ends("mandate", token, giver, f"/mandates/{mandate}")
-            for mandate, token in zip(mandates, tokens, strict=True)
+            for mandate, token, giver in zip(mandates, tokens, givers, strict=True)
         ]
 
     def _ends(

@@ -46,6 +46,10 @@ async def test_consent_is_asked_given_seen_and_taken_back(li: Looker, bank: str)
     assert li.page.url.startswith(f"{back_at(li.city)}?code="), "the page lets its form lead there"
     await li.open("/account")
     await li.look("account-of-all")
+    await li.press("Your data")
+    await expect(li.page.get_by_role("navigation")).to_contain_text("Where you are signed in")
+    await li.look("data")
+    await li.open("/account")
     await li.press("Applications you let in")
     await expect(li.page.locator(".cards li")).to_contain_text("滨城银行")
     await li.look("consents")
@@ -62,7 +66,7 @@ async def test_a_mandate_is_offered_by_a_form_that_says_what_is_wrong(li: Looker
     await li.look("mandate-new")
     await li.press("Offer the mandate")
     summary = li.page.get_by_role("alert")
-    await expect(summary).to_contain_text("There is no such account")
+    await expect(summary).to_contain_text("Enter somebody else's account number")
     await li.look("mandates-wrong")
     await summary.get_by_role("link").first.click()
     await expect(li.page.locator("#agent")).to_be_focused()
@@ -90,3 +94,19 @@ async def test_the_password_is_changed_on_a_page_that_says_what_is_wrong(li: Loo
     await expect(li.page.locator("h1")).to_have_text("Your password is changed")
     await li.look("password-changed")
     await li.city.put("/people/person-li-na", LI_NA)
+
+
+async def test_what_to_act_as_is_picked_on_a_page(li: Looker, bank: str) -> None:
+    assert bank
+    await li.city.put("/people/person-wang-wei/guardians/person-li-na", {})
+    await li.city.put("/clients/desk", WEB | {"redirect_uris": [back_at(li.city)]})
+    asked = ASKED | {"client_id": "desk", "redirect_uri": back_at(li.city), "prompt": "select_account"}
+    await signed_in(li, f"/authorize?{urlencode(asked)}")
+    await expect(li.page.locator("h1")).to_have_text("What do you act as?")
+    await li.look("choose")
+    await li.press("Continue")
+    await expect(li.page.get_by_role("alert")).to_contain_text("Choose one of these")
+    await li.look("choose-wrong")
+    await li.page.get_by_label("For somebody else: 王伟").check()
+    await li.press("Continue")
+    assert li.page.url.startswith(f"{back_at(li.city)}?code=")

@@ -69,6 +69,7 @@ async def ask(request: Request, desk: Desk, wish: AuthorizationRequest, session:
         "t": t,
         "asks": t["asks"].format(client=client.name),
         "scopes": [scope for scope in IN_ORDER if scope in wish.scope.split()],
+        "other_url": wish.again(ui_locales="en" if wish.language == "zh" else "zh"),
         "request_token": seal(desk, Agreeing(wish=wish, session=session.id, version=version), secret),
     }
     page = templates.TemplateResponse(request, "consent.html", shown)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,17 +11,31 @@ from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.mandates import store
 from services.identity.mandates.domain import LONGEST, Ground, Kind, Mandate, Terms, faults_of_chain
+from shared.accounts import PersonId
 from shared.audit.noting import noting
 from shared.caller import Power
 from shared.clock import city_date
 from shared.contracts.acts import Actor
 from shared.day import LAST
-from shared.errors import Fault, IdempotencyKeyReused, Invalid, NotFound
+from shared.errors import DomainError, Fault, IdempotencyKeyReused, Invalid, NotFound
 from shared.ids import derived_id
 from shared.store import AlreadyThere
 
 EVERYTHING: Sequence[Power] = ("apply", "see", "supply")
+MOST_OFFERS, A_DAY = 20, timedelta(days=1)
+"""So many mandates somebody offers in a day: each mails the other side."""
 log = structlog.get_logger(__name__)
+
+
+class TooManyOffers(DomainError):
+    """Enough for today; `wait` in whole seconds."""
+
+    status = 429
+    code = "too_many_attempts"
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("Too many mandates were offered today")
+        self.wait = wait
 
 
 class MandateWish(BaseModel):
@@ -29,7 +43,7 @@ class MandateWish(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    agent: str = Field(min_length=1, max_length=64)
+    agent: PersonId
     under: str | None = Field(default=None, max_length=64)
     terms: Terms
 
@@ -48,7 +62,8 @@ class Acting:
 
 
 async def offer(desk: Desk, by: Actor, id_: str, wish: MandateWish, digest: str) -> tuple[Mandate, bool]:
-    """Offer somebody a mandate; the mandate and whether it is new. Raises `Invalid` with every fault, and
+    """Offer somebody a mandate; the mandate and whether it is new. Whether there is such an account nobody is told: an
+    offer to none waits and lapses like one that is not answered. Raises `Invalid` with every fault, `TooManyOffers` and
     `IdempotencyKeyReused`."""
     now, person = desk.clock.now(), by.account or ""
     if (known := await desk.mandates.find(id_)) is not None:
@@ -67,10 +82,10 @@ async def offer(desk: Desk, by: Actor, id_: str, wish: MandateWish, digest: str)
         faults.append(Fault("/terms/until", "too_long", "is more than three years after since"))
     if wish.agent in (person, principal):
         faults.append(Fault("/agent", "oneself", "nobody needs a mandate for this"))
-    elif (agent := await desk.people.find(wish.agent)) is None or agent.forgotten_at is not None:
-        faults.append(Fault("/agent", "unknown_person", "there is no such account"))
     if faults:
         raise Invalid("The mandate cannot be offered", faults=tuple(faults))
+    if not await desk.tries.take(desk.lookup.digest("tries-offer", person), MOST_OFFERS, A_DAY, now):
+        raise TooManyOffers(desk.tries.wait(A_DAY, now))
     mandate = Mandate(
         id=id_,
         principal=principal,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from services.identity.desk import Desk
 from services.identity.factors.step_up import Sure, prove_first
 from services.identity.mandates import commands
-from services.identity.mandates.commands import MandateWish
+from services.identity.mandates.commands import MandateWish, TooManyOffers
 from services.identity.mandates.domain import Mandate
 from services.identity.mandates.texts import WORDS
 from services.identity.sealing import seal, unseal
@@ -89,6 +89,11 @@ async def offer(
         return _wrong(request, desk, owner, typed, fields)
     except IdempotencyKeyReused:  # sent again with something else in it, by going back
         return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
+    except TooManyOffers as error:
+        told = pages.words(owner)["too_many"].format(hours=-(-(error.wait or 0) // 3600))
+        page = _new(request, desk, owner, typed, {"agent": told}, error.status)
+        page.headers["Retry-After"] = str(error.wait)
+        return page
     except Invalid as error:
         return _wrong(request, desk, owner, typed, {fault.pointer.rpartition("/")[2] for fault in error.faults})
     return RedirectResponse(HERE, 303)
@@ -140,6 +145,7 @@ async def _row(desk: Desk, owner: Owner, t: dict[str, str], mandate: Mandate) ->
         "other": await _other(desk, mandate, acts=acts),
         "state": t[mandate.state] + by_register,
         "terms": _terms(t, mandate),
+        "waits": mandate.state == "offered" and not acts,
         "ways": ways,
         "request_token": seal(desk, Answering(mandate=mandate.id), owner.kept),
     }

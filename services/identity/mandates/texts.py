@@ -32,13 +32,25 @@ WORDS: Mapping[str, Text] = {
     "new": Text(zh="请他人代办", en="Let somebody act for you"),
     "agent": Text(zh="对方的账户编号", en="Their account number"),
     "agent_hint": Text(
-        zh="对方可在“我的账户”中看到，以 person- 开头", en="They find it under “My account”; it begins with person-"
+        zh="以 person- 开头，对方可在“我的账户”中看到。请仔细核对：为保护他人，此处不提示账户是否存在",
+        en="It begins with person-, and they find it under “My account”. Check it well: to protect others you are not "
+        "told here whether there is such an account",
+    ),
+    "waits": Text(
+        zh="等待对方接受，30 天无人接受则失效。对方没有看到时，请核对账户编号。",
+        en="It waits for their answer, for 30 days at most. If they do not see it, check the account number.",
     ),
     "acts": Text(zh="可以做什么", en="What they may do"),
     "last_day": Text(zh="截止日期", en="Last day"),
     "last_day_hint": Text(zh="例如 2027-03-31，最长三年", en="For example 2027-03-31, three years at most"),
     "offer": Text(zh="发出委托", en="Offer the mandate"),
-    "agent_wrong": Text(zh="没有这个账户，或者就是您自己", en="There is no such account, or it is your own"),
+    "agent_wrong": Text(
+        zh="请输入他人的账户编号，以 person- 开头", en="Enter somebody else's account number; it begins with person-"
+    ),
+    "too_many": Text(
+        zh="今天发出的委托太多，请在 {hours} 小时后重试",
+        en="You have offered many mandates today. You can offer more in {hours} hours",
+    ),
     "acts_wrong": Text(zh="请至少选择一项", en="Choose one at least"),
     "last_day_wrong": Text(
         zh="请输入今天之后、三年以内的日期，例如 2027-03-31", en="Enter a day within three years, like 2027-03-31"

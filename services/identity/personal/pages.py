@@ -2,38 +2,31 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from services.identity.personal import commands
-from services.identity.personal.texts import label, words
-from services.identity.web import TheDesk, TheOwner
+from services.identity.personal.texts import WORDS, label
+from services.identity.web import PersonalPages, TheDesk, TheOwner
 from shared.clock import CITY_TIME
-from shared.web import pages
 from shared.web.authentication import public
 
-templates = pages.templates(Path(__file__).parent / "templates")
+pages = PersonalPages(Path(__file__).parent / "templates", WORDS)
 router = APIRouter(
     tags=["personal data"], dependencies=[Depends(public("a person's own pages, by the browser's session"))]
 )
 
 
 @router.get("/me/data.html", summary="All that is kept about oneself, to read", response_class=Response)
-async def my_data_page(
-    request: Request, owner: TheOwner, desk: TheDesk, language: Annotated[Literal["zh", "en"] | None, Query()] = None
-) -> Response:
-    everything, spoken = await commands.everything(desk, owner.person.id), language or owner.person.language
+async def my_data_page(request: Request, owner: TheOwner, desk: TheDesk) -> Response:
     shown = {
-        "t": words(spoken),
-        "label": partial(label, language=spoken),
+        "label": partial(label, language=owner.language),
         "at": lambda moment: f"{moment.astimezone(CITY_TIME):%Y-%m-%d %H:%M}",
-        "data": everything,
+        "data": await commands.everything(desk, owner.person.id),
         "here": owner.session.id,
-        "other_url": f"/me/data.html?language={'en' if spoken == 'zh' else 'zh'}",
     }
-    return templates.TemplateResponse(request, "data.html", shown)
+    return pages.show(request, owner, "data.html", shown)
 
 
 @router.get("/me/data.json", summary="The same as a file", response_class=Response)

@@ -1,13 +1,10 @@
 """The words of the page with one's own data."""
 
+from collections.abc import Mapping
+
 from shared.contracts import Text
 
-_WORDS = {
-    "lang": Text(zh="zh-CN", en="en"),
-    "skip": Text(zh="跳到正文", en="Skip to main content"),
-    "brand": Text(zh="政务服务", en="city services"),
-    "other": Text(zh="English", en="中文"),
-    "other_lang": Text(zh="en", en="zh-CN"),
+WORDS: Mapping[str, Text] = {
     "title": Text(zh="我的个人信息", en="Your data"),
     "intro": Text(
         zh="这是统一身份服务保存的关于您的全部信息。办件由受理服务和主管部门保存，不在此列。",
@@ -16,7 +13,7 @@ _WORDS = {
     ),
     "as_of": Text(zh="截至", en="As of"),
     "download": Text(zh="下载（JSON）", en="Download it all (JSON)"),
-    "account": Text(zh="账户", en="Account"),
+    "details": Text(zh="账户", en="Account"),
     "sessions": Text(zh="登录记录", en="Where you are and were signed in"),
     "sessions_kept": Text(
         zh="登录结束后，记录再保留三十天。", en="A sign-in is shown here for thirty days after it has ended."
@@ -57,6 +54,7 @@ _WORDS = {
     "where": Text(zh="发布到", en="Told on"),
     "content": Text(zh="内容", en="What was said"),
     "gone": Text(zh="内容已删除，仅保留校验值", en="deleted; only its digest is kept"),
+    "footer": Text(zh="通办统一身份认证", en="Tongban identity"),
 }
 _FIELDS = {
     "login": Text(zh="登录名", en="Login name"),
@@ -75,11 +73,6 @@ _FIELDS = {
     ),
     "tongban.identity.revocation-published.v1": Text(zh="登录已失效", en="Sign-ins were ended"),
 }
-
-
-def words(language: str) -> dict[str, str]:
-    """All words in one language."""
-    return {key: text.within(language) for key, text in _WORDS.items()}
 
 
 def label(name: str, language: str) -> str:

@@ -14,6 +14,11 @@ class Tries:
     def __init__(self, tries: Collection) -> None:
         self._tries = tries
 
+    @staticmethod
+    def wait(period: timedelta, now: datetime) -> int:
+        """Whole seconds until the next period begins."""
+        return int(period.total_seconds() - now.timestamp() % period.total_seconds()) + 1
+
     async def take(self, what: str, most: int, period: timedelta, now: datetime) -> bool:
         """Count one more try within this period; whether it was not too many before."""
         id_ = f"{what}:{int(now.timestamp() // period.total_seconds())}"

@@ -30,7 +30,7 @@ from services.identity.signin.domain import (
     Wish,
     WrongCredentials,
 )
-from services.identity.tokens.capacity import capacity
+from services.identity.tokens.capacity import capacity, choices
 from services.identity.tokens.commands import Asked, give_code
 from services.identity.tokens.domain import CHALLENGE_PATTERN
 from shared.contracts.acts import Actor
@@ -176,7 +176,10 @@ async def go_on(desk: Desk, wish: Wish, browser: Browser) -> Arrived | Halfway |
     Raises `LoginRequired` and `UnmetAuthentication` where something is missing, and nobody may be asked.
     """
     found, now = await sessions.of_browser(desk, browser.kept), desk.clock.now()
-    lack = wish.lacks(found[0], now) if found is not None else "everything"
+    if found is not None and await is_choosing(desk, wish, found[1]):  # picking what to act as is being asked
+        lack = wish.picked().lacks(found[0], now)
+    else:
+        lack = wish.lacks(found[0], now) if found is not None else "everything"
     if found is not None and lack is None and wish.is_known:
         return Arrived(found[0], browser.kept)
     if not wish.may_ask:
@@ -189,6 +192,13 @@ async def go_on(desk: Desk, wish: Wish, browser: Browser) -> Arrived | Halfway |
     if wish.is_known and wish.lacks_only_a_factor(session, now):
         return Arrived(session, browser.kept)
     return None
+
+
+async def is_choosing(desk: Desk, wish: Wish, person: Person) -> bool:
+    """Whether the person is to pick what they act as: the application asks for it, and there is a choice."""
+    if not isinstance(wish, AuthorizationRequest) or not wish.lets_choose:
+        return False
+    return bool(await choices(desk, await desk.clients.get(client_id(wish.client)), person))
 
 
 async def answer(desk: Desk, wish: AuthorizationRequest, session: Session) -> str:

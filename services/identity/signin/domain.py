@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,11 @@ class _Wish(BaseModel):
         """The least that is enough: of the values that are named and known the lowest."""
         return "aal2" if "aal2" in self.acr_values.split() and "aal1" not in self.acr_values.split() else "aal1"
 
+    def picked(self) -> Self:
+        """The same, where nobody is to pick any more."""
+        kept = [value for value in self.prompt.split() if value != "select_account"]
+        return self.model_copy(update={"prompt": " ".join(kept)})
+
     def lacks(self, session: Session, now: datetime) -> Lack | None:
         """What a session lacks (OpenID Connect Core section 3.1.2.1)."""
         if {"login", "select_account", "consent"} & set(self.prompt.split()):
@@ -106,6 +111,11 @@ class AuthorizationRequest(_Wish):
     def may_ask(self) -> bool:
         """Whether the person may be asked to sign in."""
         return "none" not in self.prompt.split()
+
+    @property
+    def lets_choose(self) -> bool:
+        """Whether the application wants the person to pick what they act as."""
+        return "select_account" in self.prompt.split() and self.acting_as is None
 
     @property
     def is_known(self) -> bool:

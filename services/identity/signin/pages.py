@@ -21,6 +21,7 @@ from services.identity.browser import (
     page_templates,
     secret_of,
 )
+from services.identity.capacities import pages as choosing
 from services.identity.consents import pages as consenting
 from services.identity.consents.domain import ConsentRequired
 from services.identity.desk import Desk
@@ -202,6 +203,8 @@ async def _onward(request: Request, desk: Desk, wish: Wish, arrived: commands.Ar
 async def _answered(request: Request, desk: Desk, wish: AuthorizationRequest, session: Session) -> Response:
     """To the application: with a code or, where the person may not act as it was asked, with that. Where the person has
     not agreed yet to what it asks for, they are asked."""
+    if await commands.is_choosing(desk, wish, await desk.people.get(session.person)):
+        return await choosing.ask(request, desk, wish, session)
     try:
         code = await commands.answer(desk, wish, session)
     except ConsentRequired as error:

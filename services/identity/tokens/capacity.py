@@ -36,6 +36,19 @@ async def capacity(desk: Desk, client: Client, person: Person, wanted: str | Non
     return post
 
 
+async def choices(desk: Desk, client: Client, person: Person) -> list[Acting | Held]:
+    """What a person can act as now beside themselves: posts, then mandates. None at somebody else's applications."""
+    if client.asks_consent:
+        return []
+    posts = [post for post in person.held(desk.clock.now()) if await standing(desk, post.organisation) is not None]
+    found = [
+        await mandates.acting(desk, person.id, one.id)
+        for one in await mandates.mine(desk, person.id)
+        if one.agent == person.id and one.state == "live"
+    ]
+    return [*posts, *(acting for acting in found if acting is not None)]
+
+
 async def standing(desk: Desk, code: str) -> int | None:
     """The version that tokens of an organisation's officers and programs carry; `None` while it is suspended."""
     organisation = await desk.standing.find(organisation_id(code))

@@ -313,6 +313,7 @@ NOTED: Mapping[tuple[str, str], tuple[str, Doing] | str] = {
     ("POST", "/authorize/passkey"): ("signed-in", enter),
     ("POST", "/authorize/second"): ("stepped-up", second),
     ("POST", "/account/sessions/end"): ("session-ended", end_on_page),
+    ("POST", "/authorize/as"): "it gives a code, which notes the token that is given for it",
     ("POST", "/consent"): ("consent-given", agree),
     ("POST", "/account/consents/withdraw"): ("consent-withdrawn", withdraw_on_page),
     ("POST", "/account/mandates"): ("mandate-offered", offer_on_page),

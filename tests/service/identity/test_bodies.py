@@ -205,14 +205,16 @@ OF_OTHER = OF_BANK | {"client_id": "other", "redirect_uri": PORTAL}
 
 
 async def pages(city: Identity, other: httpx.AsyncClient) -> list[tuple[httpx.AsyncClient, httpx.Response]]:
-    """Every page that a browser is shown: hers, signed in, and another; the second factor's and that of consent too."""
+    """Every page that a browser is shown: hers, signed in, and another; those on the way through signing in too."""
     for code, name in (("bank", "滨城银行"), ("other", "Other")):
         assert (await city.put(f"/clients/{code}", BANK | {"name": name})).status_code == 200
     li = await offer_on_page(city)
     await consents.give(city.desk, Actor(kind="person", account="person-li-na"), "person-li-na", "bank", "openid")
+    assert (await city.put("/people/person-wang-wei/guardians/person-li-na", {})).is_success
     await li.add_app()
     await li.second(await li.sign_in(prompt="login"))
     shown = [(li.http, await li.sign_in(prompt="login")), (li.http, await li.get("/authorize", **OF_OTHER))]
+    shown.append((li.http, await li.ask(prompt="select_account")))
     for http in (li.http, other):
         for route in iter_route_contexts(city.app.routes):
             if "GET" in (route.methods or ()) and "{" not in (path := route.path or ""):

@@ -354,7 +354,7 @@ async def test_people_are_told_of_their_factors_and_not_of_the_secrets(li: Walke
     assert (factors["recovery_codes"], factors["passkeys"], factors["app_since"] is None) == (10, [], False)
     (kept,) = await li.city.desk.factors.collection.find({})
     assert all(secret not in told.text for secret in (kept["app"]["secret"], *kept["recovery"]))
-    page = (await li.get("/me/data.html", language="en")).text
+    page = (await li.get("/me/data.html", ui_locales="en")).text
     assert "Recovery codes left" in page
     assert kept["app"]["secret"] not in page
 

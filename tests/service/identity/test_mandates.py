@@ -10,6 +10,7 @@ import pytest
 
 from services.identity.audit.acts import IDENTITY
 from services.identity.mandates import commands
+from services.identity.mandates.commands import MOST_OFFERS
 from services.identity.mandates.domain import KEPT, OFFER_LIFE
 from shared.contracts.identity import MandateEnded, MandateGranted, MandateOffered
 from tests.service.identity.conftest import LI_NA, PASSWORD, WEB, Identity
@@ -137,8 +138,9 @@ async def test_the_same_offer_again_is_the_same_mandate(town: Identity) -> None:
     ("wish", "faults"),
     [
         ({"agent": "person-wang-wei"}, ["/agent"]),
-        ({"agent": "person-nobody"}, ["/agent"]),
-        ({"agent": "person-nobody", "under": "mandate-x", "terms": TERMS | {"until": "2030-01-01"}},
+        ({"agent": "Ms Li"}, ["/agent"]),
+        ({"agent": COMPANY}, ["/agent"]),
+        ({"agent": "person-wang-wei", "under": "mandate-x", "terms": TERMS | {"until": "2030-01-01"}},
          ["/under", "/terms/until", "/agent"]),
         ({"terms": TERMS | {"since": "2026-01-01", "until": "2026-03-01"}}, ["/terms/until"]),
         ({"agent": {"$ne": ""}}, ["/agent"]),
@@ -150,6 +152,37 @@ async def test_what_cannot_be_offered_is_named_at_once(town: Identity, wish: dic
     answer = await offer(town, await bearer(town, "wang.wei"), **wish)
     assert answer.status_code == 422
     assert [fault["pointer"] for fault in answer.json()["faults"]] == faults
+
+
+async def test_an_offer_to_nobody_is_answered_as_any_other_and_lapses(town: Identity) -> None:
+    wang = await bearer(town, "wang.wei")
+    there, nowhere = await offer(town, wang), await offer(town, wang, "k-2", agent="person-nobody")
+    own = {"id", "agent"}
+    assert (there.status_code, nowhere.status_code) == (201, 201)
+    assert {name: value for name, value in there.json().items() if name not in own} == {
+        name: value for name, value in nowhere.json().items() if name not in own
+    }
+    assert there.headers.keys() == nowhere.headers.keys()
+    await town.bus.settle()
+    assert [one["agent"] for one in town.bus.said(MandateOffered)] == ["person-li-na", "person-nobody"]
+    town.clock.forward(OFFER_LIFE)
+    await town.bus.settle()
+    assert [one["ground"] for one in town.bus.said(MandateEnded)] == ["lapsed", "lapsed"]
+
+
+async def test_nobody_offers_mandates_without_end(town: Identity) -> None:
+    wang, replica = await bearer(town, "wang.wei"), await town.replica()
+    for n in range(MOST_OFFERS):
+        city = (town, replica)[n % 2]
+        assert (await offer(city, wang, f"k-{n}")).status_code == 201, "all replicas count together"
+    answer = await offer(town, wang, "k-more")
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
+    assert (await offer(town, wang, "k-0")).status_code == 200, "the same again is no other"
+    assert (await offer(town, await bearer(town, "chen"), "k-1")).status_code == 201, "nobody else is concerned"
+    wait = int(answer.headers["retry-after"])
+    assert 0 < wait <= timedelta(days=1).total_seconds()
+    town.clock.forward(timedelta(seconds=wait))
+    assert (await offer(town, await bearer(town, "wang.wei"), "k-more")).status_code == 201
 
 
 async def test_an_offer_lapses_and_a_mandate_expires_and_both_go_in_the_end(town: Identity) -> None:

@@ -1,5 +1,7 @@
 """Consent on the way to somebody else's application, taking it back, and mandates: on pages, without scripts."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +11,7 @@ import jwt
 import pytest
 
 from services.identity.consents.commands import consent_id
+from services.identity.mandates.commands import MOST_OFFERS
 from tests.service.identity.acts import TERMS, agree, guarded, offer_on_page
 from tests.service.identity.conftest import ASKED, LI_NA, RETURN, VERIFIER, WEB, Identity
 from tests.service.identity.walking import Walker, form
@@ -52,6 +55,18 @@ async def test_who_agrees_is_sent_on_with_a_code_that_gives_tokens_and_is_not_as
     assert "code" in told(await asking(li)), "what one agreed to before is not asked again"
     more = await asking(li, scope="openid profile email")
     assert "知道您的电子邮箱" in more.text, "more is"
+
+
+async def test_consent_can_be_read_in_the_other_language(city: Identity) -> None:
+    assert (await city.put("/clients/bank", BANK)).status_code == 200
+    li = Walker(city, city.http)
+    page = await li.sign_in("/authorize", **(OF_BANK | {"redirect_uri": "https://portal.example.org/back"}))
+    other = re.search(r'href="(/authorize[^"]+)"[^>]*>English<', page.text)
+    assert other
+    page = await li.get(html.unescape(other[1]))
+    assert "滨城银行 asks to:" in page.text
+    answer = await li.send(form(page, "/consent"), answer="agree")
+    assert answer.headers["location"].startswith("https://portal.example.org/back?code=")
 
 
 async def test_who_declines_is_sent_back_without_a_code_and_nothing_is_kept(li: Walker) -> None:
@@ -194,7 +209,7 @@ async def test_mandates_and_consents_are_told_with_all_that_is_kept_also_those_t
     assert (mandate["agent"], mandate["terms"]["acts"]) == ("person-wang-wei", ["apply"])
     assert (consent["client"], consent["scopes"]) == ("bank", ["openid"])
     assert consent["withdrawn_at"]
-    page = (await li.get("/me/data.html", language="en")).text
+    page = (await li.get("/me/data.html", ui_locales="en")).text
     assert "person-wang-wei" in page
     assert "What you let applications know" in page
 
@@ -209,6 +224,20 @@ async def test_a_form_sent_twice_offers_once(city: Identity) -> None:
         fields = {"agent": "person-wang-wei", "acts": "apply", "until": "2026-12-31"}
         assert (await li.send(page, **fields)).status_code == 303
     assert (await li.get("/account/mandates")).text.count("待接受") == 1
+
+
+async def test_who_offers_too_many_is_told_when_there_can_be_more(city: Identity) -> None:
+    await guarded(city)
+    li = Walker(city, city.http)
+    await li.sign_in()
+    for n in range(MOST_OFFERS):
+        fields = {"agent": f"person-{n}", "acts": "apply", "until": "2026-12-31"}
+        page = await li.get("/account/mandates/new")
+        assert (await li.send(form(page, "/account/mandates"), **fields)).status_code == 303, "there or not"
+    answer = await li.send(form(await li.get("/account/mandates/new", ui_locales="en"), "/account/mandates"), **fields)
+    assert answer.status_code == 429
+    assert "You can offer more in" in answer.text
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_a_form_sent_again_with_something_else_says_so(city: Identity) -> None:
@@ -249,7 +278,7 @@ async def test_no_form_of_another_browser_or_of_nobody_changes_mandates_or_conse
     [
         ({"agent": ""}, "agent"),
         ({"agent": "person-li-na"}, "agent"),
-        ({"agent": "person-nobody"}, "agent"),
+        ({"agent": "li.na"}, "agent"),
         ({"acts": []}, "acts"),
         ({"until": ""}, "until"),
         ({"until": "soon"}, "until"),

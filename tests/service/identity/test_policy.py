@@ -65,6 +65,7 @@ TABLE: dict[tuple[str, str], tuple[int, ...] | None] = {
     ("GET", "/sign-in"): PUBLIC,
     **dict.fromkeys(PERSONAL_PAGES, BY_BROWSER),
     ("POST", "/consent"): BY_BROWSER,
+    ("POST", "/authorize/as"): BY_BROWSER,
     ("POST", "/token"): PUBLIC,
     ("POST", "/revoke"): PUBLIC,
     ("GET", "/logout"): PUBLIC,

@@ -15,7 +15,7 @@ WORDS: Mapping[str, Text] = {
     "offline_access": Text(zh="在您保持登录期间持续使用以上内容", en="go on as long as you stay signed in"),
     "explain": Text(
         zh="您可以随时在“我的账户”中撤回授权，撤回立即生效。",
-        en="You can take this back at any time under “My account”; it ends at once.",
+        en="You can take this back at any time under “Your account”; it ends at once.",
     ),
     "agree": Text(zh="同意", en="Agree"),
     "decline": Text(zh="不同意", en="Decline"),

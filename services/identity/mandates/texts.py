@@ -33,8 +33,8 @@ WORDS: Mapping[str, Text] = {
     "agent": Text(zh="对方的账户编号", en="Their account number"),
     "agent_hint": Text(
         zh="以 person- 开头，对方可在“我的账户”中看到。请仔细核对：为保护他人，此处不提示账户是否存在",
-        en="It begins with person-, and they find it under “My account”. Check it well: to protect others you are not "
-        "told here whether there is such an account",
+        en="It begins with person-, and they find it under “Your account”. Check it well: to protect others you are "
+        "not told here whether there is such an account",
     ),
     "waits": Text(
         zh="等待对方接受，30 天无人接受则失效。对方没有看到时，请核对账户编号。",

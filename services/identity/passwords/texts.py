@@ -4,6 +4,11 @@ from collections.abc import Mapping
 
 from shared.contracts import Text
 
+HINT = Text(
+    zh="8 至 128 个字符，任何字符都可以；几个词连起来的密码好记又安全",
+    en="8 to 128 characters of any kind. A few words in a row are easy to keep in mind and hard to guess",
+)
+
 REFUSED: Mapping[str, Text] = {
     "common": Text(
         zh="这个密码使用的人太多，很容易被猜到，请换一个",
@@ -28,10 +33,7 @@ WORDS: Mapping[str, Text] = {
     "wait": Text(zh="尝试次数过多，请在 {seconds} 秒后再试", en="Too many attempts. Try again in {seconds} seconds"),
     "stale": Text(zh="此页面已失效，请重新填写", en="This page is no longer valid. Fill it in again"),
     "new": Text(zh="新密码", en="New password"),
-    "new_hint": Text(
-        zh="8 至 128 个字符，任何字符都可以；几个词连起来的密码好记又安全",
-        en="8 to 128 characters of any kind. A few words in a row are easy to keep in mind and hard to guess",
-    ),
+    "new_hint": HINT,
     "new_wrong": Text(zh="密码应为 8 至 128 个字符", en="A password has 8 to 128 characters"),
     "new_same": Text(zh="新密码与当前密码相同，请换一个", en="This is the password you have. Choose another one"),
     **{f"new_{code}": text for code, text in REFUSED.items()},

@@ -220,7 +220,8 @@ def _errors(language: Language, typed: Typed, faults: tuple[Fault, ...] | list[F
         if field == "proofs" and rest:
             field = kinds[int(rest[0])].replace("-", "_")
         found.setdefault(field, wrong_text(language, field, fault.code))
-    order = [*Typed.model_fields, "proofs"]
+    order = list(Typed.model_fields)
+    order.insert(order.index("social_security_card"), "proofs")
     return dict(sorted(found.items(), key=lambda one: order.index(one[0])))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.identity.passwords.texts import REFUSED
+from services.identity.passwords.texts import HINT, REFUSED
 from services.identity.texts import Language
 from shared.contracts import Text
 
@@ -42,7 +42,7 @@ WORDS: Mapping[str, Text] = {
     "login": Text(zh="登录名", en="Login name"),
     "login_hint": Text(zh="2 至 63 个小写字母、数字、点或连字符", en="2 to 63 small letters, digits, dots or hyphens"),
     "password": Text(zh="密码", en="Password"),
-    "password_hint": Text(zh="至少 8 个字符", en="At least 8 characters"),
+    "password_hint": HINT,
     "submit": Text(zh="提交核验", en="Check and register"),
     # how it stands
     "progress_title": Text(zh="核验进度", en="How your registration stands"),
@@ -92,6 +92,7 @@ WORDS: Mapping[str, Text] = {
     ),
     "anew": Text(zh="放弃本次注册，重新填写", en="Begin anew with other details"),
     "again": Text(zh="重新注册", en="Register again"),
+    "sign_in": Text(zh="登录", en="Sign in"),
 }
 
 # By field and code; else by field. A text says what to do, and never repeats what was typed.

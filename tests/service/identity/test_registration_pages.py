@@ -111,7 +111,7 @@ async def test_each_fault_is_named_where_it_is_in_the_reader_s_language(city: Id
     empty = dict.fromkeys((*FORM, "form"), "")
     page = await city.http.post("/register", data=empty | {"form": await token(city.http), "ui_locales": "en"})
     linked = re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', page.text)
-    assert [field for field, _ in linked] == ["name", "id_number", "login", "password", "proofs"]
+    assert [field for field, _ in linked] == ["name", "id_number", "proofs", "login", "password"]
     for field, text in linked:
         assert f'id="{field}-wrong">{text}<' in page.text
         assert f'id="{field}"' in page.text, "the link leads somewhere"

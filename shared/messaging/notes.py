@@ -6,7 +6,7 @@ reads remembers what it read. To ask every collection instead cost a service wit
 
 from collections.abc import Iterable
 
-from shared.store.collection import Collection
+from shared.store.collection import Collection, DuplicateKey
 
 BROKER, WRITTEN = "broker", "written"
 
@@ -30,7 +30,10 @@ class Notes:
     async def tell(self, collections: Iterable[str]) -> None:
         """There is something to publish in these. Told after it was written: who reads of it finds it."""
         counted = {f"times.{name}": 1 for name in collections}
-        await self._notes.update({"_id": WRITTEN}, {"$inc": counted}, upsert=True)
+        try:
+            await self._notes.update({"_id": WRITTEN}, {"$inc": counted}, upsert=True)
+        except DuplicateKey:  # another replica made the note at the same moment
+            await self._notes.update({"_id": WRITTEN}, {"$inc": counted})
 
     async def heard(self) -> set[str]:
         """The collections of which something was told since we were asked last."""

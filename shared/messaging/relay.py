@@ -118,7 +118,7 @@ class Relay:
             await self._run()
 
     async def _run(self) -> None:
-        self._swept = float("-inf")
+        self._swept = float("-inf")  # who runs again has broken off somewhere
         while True:
             self.woken.clear()
             try:
@@ -254,12 +254,15 @@ class Relay:
             for document in found
             if (at := (collection.name, str(document["_id"]))) not in self._flying and self._resting.get(at, now) <= now
         ]
+        passed_over = {at for document in found if (at := (collection.name, str(document["_id"]))) in self._flying}
         suspects = sorted((one for one in ready if one[0] in self._failures), key=lambda one: self._failures[one[0]])
         for together in ([one for one in ready if one[0] not in self._failures], suspects[:1]):
             await self._fly(repository, together)
         if suspects[1:]:
             self.nudge(collection.name)
         landed = [at for at, task in self._flying.items() if at[0] == collection.name and task.done()]
+        if not passed_over.isdisjoint(landed):  # what was written to it while it flew goes next
+            self.nudge(collection.name)
         return [self._land(at) for at in landed]
 
     async def _pending(self, repository: Repository[Any]) -> list[Document]:

@@ -67,6 +67,10 @@ def rows() -> Iterator[Row]:
         "the other documents go on",
     )  # fmt: skip
     yield (
+        "a replica is killed before it tells the relay what it wrote", f"within {_s(relay.SWEEP_SECONDS)}",
+        f"every {_s(relay.SWEEP_SECONDS)}", "the relay looks at every journal; what it is told of goes at once",
+    )  # fmt: skip
+    yield (
         "the relay's holder dies", f"the same instance at once, another after {_s(lease.TERM_SECONDS)}",
         f"looked every {_s(lease.LOOK_SECONDS)}", "–",
     )  # fmt: skip

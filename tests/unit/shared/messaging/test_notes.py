@@ -123,3 +123,23 @@ async def test_a_question_to_every_journal_is_rare_at_rest(
     await eventually(lambda: _so(len(told) >= 20), within=2.0, every=0.001)
     assert len(looks) == 1
     running.cancel()
+
+
+async def test_what_is_written_to_a_document_on_its_way_goes_when_that_has_landed(
+    database: MemoryDatabase, broker: FakeBroker, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not with the next sweep: its own nudge came while nothing could be done."""
+    monkeypatch.setattr("shared.messaging.relay.SWEEP_SECONDS", 60.0)
+    monkeypatch.setattr("shared.messaging.relay.CARRY_SECONDS", 0.01)
+    broker.waiting["petition-1"] = asyncio.Event()
+    petitions: Petitions = Repository(database, "petitions", Petition, lambda _: relay.nudge("petitions"))
+    relay = relay_over(petitions, broker, database, clock)
+    running = asyncio.create_task(relay.run())
+    await _file(petitions, clock, "petition-1")
+    await eventually(lambda: _so(relay._flying), within=2.0, every=0.001)
+    await petitions.change("petition-1", lambda one: one.answer("yes", clock.now()))
+    await eventually(lambda: _so(not relay._nudged), within=2.0, every=0.001)
+    await asyncio.sleep(0.1)  # it was looked at in vain
+    broker.waiting["petition-1"].set()
+    await eventually(lambda: _taken(broker, 2), within=2.0, every=0.005)
+    running.cancel()

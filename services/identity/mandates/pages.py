@@ -76,7 +76,7 @@ async def offer(
 ) -> Response:
     offering = unseal(desk, Offering, sealed, owner.kept)
     if offering is None:
-        return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
+        return await _anew(request, desk, owner, typed)
     today = city_date(desk.clock.now()).isoformat()
     terms = {"acts": typed.acts, "since": today, "until": typed.until.strip()}
     try:
@@ -88,7 +88,7 @@ async def offer(
         fields: set[str] = {"agent", "acts", "until"} & wrong or {"until"}
         return _wrong(request, desk, owner, typed, fields)
     except IdempotencyKeyReused:  # sent again with something else in it, by going back
-        return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
+        return await _anew(request, desk, owner, typed)
     except TooManyOffers as error:
         told = pages.words(owner)["too_many"].format(hours=-(-(error.wait or 0) // 3600))
         page = _new(request, desk, owner, typed, {"agent": told}, error.status)
@@ -117,6 +117,13 @@ async def answer(
         with suppress(Conflict, Forbidden, Invalid, NotFound):  # it has ended meanwhile: the list says so
             await act(desk, owner.by, answering.mandate)
     return RedirectResponse(HERE, 303)
+
+
+async def _anew(request: Request, desk: Desk, owner: Owner, typed: Typed) -> Response:
+    """Another form in place of one that is none: for who has proved of late who they are, as the first one."""
+    if (missing := await prove_first(request, desk, owner, f"{HERE}/new")) is not None:
+        raise missing
+    return _new(request, desk, owner, typed, {"agent": pages.words(owner)["stale"]}, 422)
 
 
 def _wrong(request: Request, desk: Desk, owner: Owner, typed: Typed, fields: set[str]) -> Response:

@@ -383,3 +383,15 @@ async def test_the_metadata_name_what_can_be_asked_for(li: Walker) -> None:
 async def test_another_person_s_app_is_no_help(li: Walker) -> None:
     stranger = App(li.city.clock, b"x" * 20)
     assert (await li.second(await li.ask(acr_values="aal2"), code=stranger.code())).status_code == 422
+
+
+async def test_a_form_that_is_none_is_no_way_around_the_proof(city: Identity) -> None:
+    """The answer to it holds a good form: for who has proved of late only."""
+    li = Walker(city, city.http)
+    leads(await li.sign_in(), "/account")
+    await li.add_app()
+    city.clock.forward(timedelta(hours=3))
+    assert (await li.get("/account/mandates/new")).status_code == 303
+    refused = await li.http.post("/account/mandates", data={"agent": "person-wang-wei"})
+    assert (refused.status_code, 'name="request"' in refused.text) == (303, False)
+    assert refused.headers["location"].startswith("/sign-in?")

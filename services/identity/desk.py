@@ -55,8 +55,8 @@ class Desk:
     people: Repository[Person]
     clients: Repository[Client]
     applications: Remembered[Client]
-    """The same as they were a moment ago, to know who asks. What one was narrowed by meanwhile at another replica is
-    missing for that moment only: what it gets carries its version of before, and every service refuses that."""
+    """The same as they were a moment ago, to know who asks. One that another replica has narrowed meanwhile gets what
+    carries its version of before, and every service refuses that; nobody is refused for what is remembered."""
     passwords: Passwords
     keys: Repository[SigningKey]
     keyring: Keyring

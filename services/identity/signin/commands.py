@@ -63,8 +63,11 @@ class Proof:
 
 async def returning_client(desk: Desk, asked: Mapping[str, str]) -> Client:
     """The application that asks, once it is sure where to send answers. Raises `InvalidClient`."""
-    client = await desk.applications.find(client_id(asked.get("client_id", "")))
-    if client is None or not client.may_be_told_at(asked.get("redirect_uri", "")):
+    id_, address = client_id(asked.get("client_id", "")), asked.get("redirect_uri", "")
+    client = await desk.applications.find(id_)
+    if client is not None and not client.may_be_told_at(address):  # as it was a moment ago; and now?
+        client = await desk.clients.find(id_)
+    if client is None or not client.may_be_told_at(address):
         raise InvalidClient("The application or its return address is not known")
     return client
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,32 +38,54 @@ class Proof:
     assertion: str = ""
 
 
+Look = Callable[[str], Awaitable[Client | None]]
+"""The client of that name."""
+
+
 async def authenticated(desk: Desk, proof: Proof) -> Client:
     """The client that asks. Raises `InvalidClient`, as slowly for one nobody knows, and `OAuthError` for two proofs
     at once (RFC 6749 section 2.3)."""
+    seen: list[Client] = []
+
+    async def look(code: str) -> Client | None:
+        if (client := await desk.applications.find(client_id(code))) is not None:
+            seen.append(client)
+        return client
+
+    try:
+        return await _proven(desk, look, proof)
+    except InvalidClient:
+        if not seen or (now := await desk.clients.find(seen[-1].id)) is None or now.v == seen[-1].v:
+            raise
+    # It was changed at another replica a moment ago: nobody is refused for what is remembered here.
+    desk.applications.forget(seen[-1].id)
+    return await _proven(desk, look, proof)
+
+
+async def _proven(desk: Desk, look: Look, proof: Proof) -> Client:
     if proof.assertion or proof.assertion_type:
         if proof.header is not None:
             raise OAuthError("one way to prove who the client is, not two")
-        client = await _by_assertion(desk, proof)
+        client = await _by_assertion(desk, look, proof)
     elif proof.header is not None:
-        client = await _by_secret(desk, proof.header)
+        client = await _by_secret(desk, look, proof.header)
     else:
-        client = await _public(desk, proof.client_id)
+        client = await _public(look, proof.client_id)
     if proof.client_id not in ("", client.code):
         raise InvalidClient("client_id names another client", client.code)
     return client
 
 
-async def _public(desk: Desk, code: str) -> Client:
-    client = await desk.applications.find(client_id(code)) if code else None
+async def _public(look: Look, code: str) -> Client:
+    client = await look(code) if code else None
     if client is None or not client.is_public:
         raise InvalidClient("This needs the client's name and secret (HTTP Basic) or its assertion")
     return client
 
 
-async def _by_secret(desk: Desk, header: str) -> Client:
+async def _by_secret(desk: Desk, look: Look, header: str) -> Client:
     name, secret = _basic(header)
-    client = await desk.applications.find(client_id(name))
+    client = await look(name)
     if not await desk.passwords.fits_program(client.secret_hash if client else None, secret) or client is None:
         raise InvalidClient("The client is unknown or its secret is wrong", client.code if client else None)
     return client
@@ -80,11 +103,11 @@ def _basic(header: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-async def _by_assertion(desk: Desk, proof: Proof) -> Client:
+async def _by_assertion(desk: Desk, look: Look, proof: Proof) -> Client:
     if proof.assertion_type != JWT_BEARER:
         raise InvalidClient(f"client_assertion_type is {JWT_BEARER}")
     try:
-        client, claims = await _checked(desk, proof.assertion)
+        client, claims = await _checked(desk, look, proof.assertion)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
         # One answer for every reason; the operator can read it.
         log.info("client.refused", why=type(error).__name__)
@@ -100,7 +123,7 @@ async def _by_assertion(desk: Desk, proof: Proof) -> Client:
     return client
 
 
-async def _checked(desk: Desk, assertion: str) -> tuple[Client, dict[str, Any]]:
+async def _checked(desk: Desk, look: Look, assertion: str) -> tuple[Client, dict[str, Any]]:
     """The client whose key signed the assertion for us, with its claims. Raises what is wrong with it."""
     if len(assertion) > LONGEST_ASSERTION:
         raise ValueError("too long")
@@ -108,7 +131,7 @@ async def _checked(desk: Desk, assertion: str) -> tuple[Client, dict[str, Any]]:
     if header["alg"] != ALGORITHM:
         raise ValueError("not our algorithm")
     name = jwt.decode(assertion, options={"verify_signature": False})["sub"]
-    client = await desk.applications.find(client_id(name)) if isinstance(name, str) else None
+    client = await look(name) if isinstance(name, str) else None
     keys = client.keys_named(header.get("kid")) if client is not None else []
     if client is None or not keys:
         raise KeyError("no such client or key")

@@ -214,8 +214,8 @@ def _is_application(client: Client) -> None:
 
 async def _signed_in(desk: Desk, by: Code | Family, client: Client) -> SignedIn:
     """Who is signed in there now, with all that this rests on looked at again. Raises `InvalidGrant`."""
-    # The client was looked up for this very request. Should it be narrowed meanwhile, the token is of a version that
-    # counts no more.
+    # The client is as it was a moment ago. Should it be narrowed meanwhile, the token is of a version that counts no
+    # more.
     found = await sessions.live(desk, by.session)
     if found is None or not client.may_be_told_at(by.redirect_uri):
         raise InvalidGrant

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.identity.tokens.authentication import JWT_BEARER
-from tests.service.identity.conftest import ISSUER, OPERATOR_SECRET, Identity
+from tests.service.identity.conftest import ASKED, ISSUER, OPERATOR_SECRET, WEB, Identity
 
 
 @dataclass
@@ -215,3 +215,19 @@ async def test_what_a_replica_gives_that_has_not_heard_of_a_change_is_refused(ci
         given = (await other.client_token("odd", before)).json()
         assert given["token_type"] == "Bearer", "it remembers; were it not so, this test would show nothing"
         assert (await city.me(given["access_token"])).json()["code"] == "token_revoked"
+
+
+async def test_a_replica_that_has_not_heard_of_a_change_refuses_nobody_for_it(city: Identity) -> None:
+    wish, after = {"kind": "operator", "name": "Odd"}, "the second secret of all"
+    await city.put("/clients/odd", wish | {"secret": "the first secret of all"})
+    await city.put("/clients/app", WEB | {"redirect_uris": ["https://a.example.org/back"]})
+    other = await city.replica()
+    async with other.http:
+        assert (await other.client_token("odd", "the first secret of all")).is_success
+        asked = ASKED | {"client_id": "app", "redirect_uri": "https://b.example.org/back"}
+        assert (await other.http.get("/authorize", params=asked)).status_code == 400
+        await city.put("/clients/odd", wish | {"secret": after})
+        await city.put("/clients/app", WEB | {"redirect_uris": ["https://b.example.org/back"]})
+        assert (await other.client_token("odd", after)).is_success
+        assert (await other.http.get("/authorize", params=asked)).status_code == 200
+        assert (await other.client_token("odd", "no secret of anybody's")).status_code == 401

@@ -48,8 +48,9 @@ async def faults(desk: Desk, password: str, person: Known, *others: str, pointer
     return faults_of(password, [*SERVICE, *await _city(desk), *words_of(person), *others], pointer)
 
 
-async def change(desk: Desk, by: Actor, person: Person, here: str, wish: PasswordWish, address: str) -> None:
+async def change(desk: Desk, by: Actor, person: Person, here: str, wish: PasswordWish, address: str) -> str:
     """A person chooses another password in the session `here`, which goes on; all others, and all tokens, are over.
+    What the browser of `here` keeps from now on: where nobody gives it that, it is signed out.
 
     Wrong current passwords count with those at sign-in. Raises `WrongPassword` and `Invalid` with every fault,
     `TooManyAttempts`, and `Conflict` where it was changed meanwhile.
@@ -75,8 +76,9 @@ async def change(desk: Desk, by: Actor, person: Person, here: str, wish: Passwor
             lambda known: known.choose_password(before, after, now), partial(acts.account_changed, by, person.id), now
         ),
     )
-    await sessions.end_others(desk, by, person.id, changed.token_version, here)
+    kept = await sessions.end_others(desk, by, person.id, changed.token_version, here)
     log.info("password.changed", account=person.id)
+    return kept
 
 
 async def _city(desk: Desk) -> list[str]:

@@ -16,7 +16,6 @@ from services.identity.passwords import commands
 from services.identity.passwords.commands import PasswordWish
 from services.identity.passwords.texts import WORDS
 from services.identity.sealing import seal, unseal
-from services.identity.sessions import commands as sessions
 from services.identity.web import Address, Owner, PersonalPages, TheDesk, TheOwner
 from shared.errors import DomainError, Fault
 from shared.web.authentication import public
@@ -63,7 +62,7 @@ async def change(
     if faults:
         return _form(request, desk, owner, _errors(t, faults), 422)
     try:
-        await commands.change(desk, owner.by, owner.person, owner.session.id, wish, address)
+        kept = await commands.change(desk, owner.by, owner.person, owner.session.id, wish, address)
     except TooManyAttempts as error:
         page = _form(request, desk, owner, {"current": t["wait"].format(seconds=error.wait)}, error.status)
         page.headers["Retry-After"] = str(error.wait)
@@ -71,11 +70,7 @@ async def change(
     except DomainError as error:
         errors = _errors(t, error.faults) or {"current": t["stale"]}
         return _form(request, desk, owner, errors, error.status)
-    return keep_session(
-        pages.show(request, owner, "password_changed.html", {}),
-        desk,
-        await sessions.renew_secret(desk, owner.session.id),
-    )
+    return keep_session(pages.show(request, owner, "password_changed.html", {}), desk, kept)
 
 
 def _form(

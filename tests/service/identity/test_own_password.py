@@ -10,7 +10,7 @@ import pytest
 from services.identity.factors.commands import FRESH_S
 from shared.contracts.identity import ActNoted, CredentialChanged, RevocationPublished
 from tests.service.identity.conftest import LI_NA, PASSWORD, WEB, Identity
-from tests.service.identity.walking import FACTORS, PORTAL, Walker, form, is_second, leads
+from tests.service.identity.walking import FACTORS, PORTAL, Walker, form, forms, is_second, leads
 
 HERE, NEW = "/account/password", "another-password-海"
 REFRESHING = WEB | {"scopes": ["openid", "services", "offline_access"]}
@@ -121,8 +121,20 @@ async def test_by_the_api_the_application_goes_on_by_its_refresh_token(li: Walke
     again = {"grant_type": "refresh_token", "client_id": "web", "refresh_token": given["refresh_token"]}
     refreshed = (await li.http.post("/token", data=again)).json()
     assert (await li.city.me(refreshed["access_token"])).status_code == 200
-    assert (await li.get("/account")).status_code == 200
     assert await signs_in(li.city, NEW) == 303
+
+
+async def test_by_the_api_the_browser_of_the_session_is_signed_out(li: Walker) -> None:
+    """Its cookie may have been copied, and an application cannot leave it another one."""
+    async with li.city.browser() as http:
+        http.cookies.set("tongban_session", li.http.cookies["tongban_session"], "127.0.0.1", "/")
+        assert (await by_api(li, await token(li), current="not-her-password")).status_code == 422
+        assert (await http.get("/account")).status_code == 200, "nothing was changed"
+        assert (await by_api(li, await token(li))).status_code == 204
+        assert (await http.get("/account")).status_code == 303
+    leads(await li.get("/account"), "/sign-in?next=%2Faccount")
+    leads(await li.password(await li.get("/sign-in", next="/account/sessions"), NEW), "/account/sessions")
+    assert len(forms(await li.get("/account/sessions"))) == 3, "the application's is seen and can be ended"
 
 
 # -- the present one --------------------------------------------------------------------------------------
@@ -233,8 +245,8 @@ async def test_who_has_a_second_factor_shows_it_too(li: Walker) -> None:
     assert answer.status_code == 401
     assert f'acr_values="aal2", max_age="{FRESH_S}"' in answer.headers["www-authenticate"]
     leads(await li.second(await li.get("/sign-in", acr_values="aal2", next=HERE)), HERE)
-    assert (await by_api(li, await token(li))).status_code == 204
-    assert (await change(li, current=NEW, new=PASSWORD)).status_code == 200
+    assert (await change(li)).status_code == 200
+    assert (await by_api(li, await token(li), current=NEW, new=PASSWORD)).status_code == 204
     assert (await li.city.desk.factors.collection.find({}))[0]["app"] is not None, "the factors stay"
 
 

@@ -101,7 +101,7 @@ def test_another_password_brings_back_no_session_that_was_over() -> None:
     here = over.model_copy(update={"id": "session-2", "user_version": li.token_version})
     li.choose_password("a", "b", NOW)
     for session in (over, here):
-        session.stay(li.token_version)
+        session.stay(li.token_version, "x")
     assert [session.is_live(li.token_version, 0, NOW) for session in (over, here)] == [False, True]
 
 

@@ -52,7 +52,7 @@ from services.identity.mandates.domain import Mandate
 from services.identity.mandates.store import INDEXES as MANDATE_INDEXES
 from services.identity.organisations import api as organisations_api
 from services.identity.organisations.domain import Division, Organisation
-from services.identity.organisations.store import DUTY_INDEXES, Duties
+from services.identity.organisations.store import DIVISION_INDEXES, DUTY_INDEXES, Duties
 from services.identity.passwords import api as passwords_api
 from services.identity.passwords import pages as password_pages
 from services.identity.passwords.hashing import Passwords
@@ -149,7 +149,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         issuer=settings.issuer,
         city=settings.city,
         clock=runtime.clock,
-        divisions=repository("divisions", Division),
+        divisions=repository("divisions", Division, *DIVISION_INDEXES),
         organisations=organisations,
         standing=runtime.remembered(organisations),
         duties=Duties(runtime.collection("duties", *DUTY_INDEXES)),

@@ -11,6 +11,7 @@ from shared.store.collection import Document, Index
 from shared.web.paging import Window
 
 Row = TypeVar("Row", Division, Organisation)
+DIVISION_INDEXES = (Index([("row.level", 1)]),)
 DUTY_INDEXES = (Index([("organisation", 1), ("_id", 1)]),)
 KINDS: tuple[DutyKind, ...] = get_args(DutyKind)
 LOST = timedelta(minutes=1)

@@ -17,6 +17,8 @@ Sure = Annotated[Doing, Depends(doing(sure(policy.may_change_password)))]
 
 @router.post("/me/password", summary="Change one's password: one is signed out everywhere else", status_code=204)
 async def change_password(wish: PasswordWish, who: Sure, address: Address, desk: TheDesk) -> Response:
+    """The application goes on by its refresh token. The browser in which one signed in for it does not: what it keeps
+    may have been copied, and there is no other way to it than a page of ours."""
     person = await desk.people.get(who.caller.id)
     await commands.change(desk, who.by, person, who.caller.session or "", wish, address)
     return Response(status_code=204)

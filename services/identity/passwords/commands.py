@@ -11,6 +11,7 @@ from services.identity.attempts.domain import ADDRESSES, PASSWORDS, TooManyAttem
 from services.identity.audit import acts
 from services.identity.desk import Desk
 from services.identity.passwords.domain import SERVICE, Known, faults_of, words_of
+from services.identity.passwords.hashing import plain
 from services.identity.sessions import commands as sessions
 from shared.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, Password
 from shared.audit.noting import noting
@@ -48,25 +49,24 @@ async def faults(desk: Desk, password: str, person: Known, *others: str, pointer
     return faults_of(password, [*SERVICE, *await _city(desk), *words_of(person), *others], pointer)
 
 
-async def change(desk: Desk, by: Actor, person: Person, here: str, wish: PasswordWish, address: str) -> None:
+async def change(desk: Desk, by: Actor, person: Person, here: str, wish: PasswordWish, address: str) -> str:
     """A person chooses another password in the session `here`, which goes on; all others, and all tokens, are over.
+    What the browser of `here` keeps from now on: where nobody gives it that, it is signed out.
 
-    Wrong current passwords count with those at sign-in. Raises `WrongPassword` and `Invalid` with every fault,
-    `TooManyAttempts`, and `Conflict` where it was changed meanwhile.
+    Wrong current passwords count with those at sign-in; what who has to wait chose is not looked at. Raises
+    `WrongPassword` and `Invalid` with every fault, `TooManyAttempts`, and `Conflict` where it was changed meanwhile.
     """
     current, new = wish.current.get_secret_value(), wish.new.get_secret_value()
-    refused = await faults(desk, new, person, pointer="/new")
-    if new == current:
-        refused = [Fault("/new", "same", "is the one you have")]
     try:
         async with attempt(desk, (PASSWORDS, person.login), (ADDRESSES, address)):
             if not await desk.passwords.fits(person.password_hash, current):
-                raise WrongPassword(*refused)
+                raise WrongPassword(*await faults(desk, new, person, pointer="/new"))
     except (WrongPassword, TooManyAttempts) as error:
         told = partial(acts.password_refused, by, ground=error.code)
         await desk.audit.sheets.note_some(told(person.id), acts.REFUSALS, told(acts.SEVERAL))
         raise
-    if refused:
+    same = [Fault("/new", "same", "is the one you have")] if plain(new) == plain(current) else []
+    if refused := same or await faults(desk, new, person, pointer="/new"):
         raise Invalid("The password cannot be taken", faults=tuple(refused))
     before, after, now = person.password_hash, await desk.passwords.hash(new), desk.clock.now()
     changed = await desk.people.change(
@@ -75,8 +75,9 @@ async def change(desk: Desk, by: Actor, person: Person, here: str, wish: Passwor
             lambda known: known.choose_password(before, after, now), partial(acts.account_changed, by, person.id), now
         ),
     )
-    await sessions.end_others(desk, by, person.id, changed.token_version, here)
+    kept = await sessions.end_others(desk, by, person.id, changed.token_version, here)
     log.info("password.changed", account=person.id)
+    return kept
 
 
 async def _city(desk: Desk) -> list[str]:

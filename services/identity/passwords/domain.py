@@ -17,7 +17,8 @@ SERVICE = ("tongban", "通办")
 LETTERS_LEFT = 4
 """With a known word in it, a password has at least so many letters besides."""
 SHORTEST_WORD = 4
-"""In bytes: two Chinese characters may be a name, two Latin letters are in every password."""
+"""In bytes: two Chinese characters may be a name, two Latin letters are in every password, and in many a name. What is
+shorter is no known word, nor is a password part of one for that: it may be all signs, of which nothing is known."""
 _DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 
@@ -63,7 +64,7 @@ def _is_known(core: str, words: Iterable[str]) -> bool:
     left = _DATE.sub("\0", core)
     for word in sorted({_core(word) for word in words}, key=len, reverse=True):
         if len(word.encode()) >= SHORTEST_WORD:
-            if core in word:
+            if len(core.encode()) >= SHORTEST_WORD and core in word:
                 return True
             left = left.replace(word, "\0")
     return "\0" in left and sum(map(str.isalpha, left)) < LETTERS_LEFT

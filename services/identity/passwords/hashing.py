@@ -61,12 +61,12 @@ class Passwords:
         return kept if kept is not None and await self.fits(kept, password) else await self.hash(password)
 
     def _hash(self, password: str) -> str:
-        padded = argon2id.str(_plain(password), opslimit=self._passes, memlimit=self._memory)
+        padded = argon2id.str(plain(password), opslimit=self._passes, memlimit=self._memory)
         return padded.rstrip(b"\0").decode()
 
     def _verify(self, kept: str, password: str) -> bool:
         try:
-            return argon2id.verify(kept.encode(), _plain(password))
+            return argon2id.verify(kept.encode(), plain(password))
         except (CryptoError, ValueError):  # another password, or no hash at all
             return False
 
@@ -74,6 +74,6 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
-def _plain(password: str) -> bytes:
+def plain(password: str) -> bytes:
     """One spelling for characters that keyboards compose differently (NIST SP 800-63B section 5.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -30,8 +30,16 @@ WORDS: Mapping[str, Text] = {
     "current": Text(zh="当前密码", en="Current password"),
     "current_wrong": Text(zh="请输入正确的当前密码", en="This is not your current password"),
     "current_too_short": Text(zh="请输入当前密码", en="Enter your current password"),
-    "wait": Text(zh="尝试次数过多，请在 {seconds} 秒后再试", en="Too many attempts. Try again in {seconds} seconds"),
+    "wait": Text(zh="尝试次数过多，请在 {seconds} 秒后再试", en="Too many attempts. Wait {seconds} s and try again"),
     "stale": Text(zh="此页面已失效，请重新填写", en="This page is no longer valid. Fill it in again"),
+    "meanwhile": Text(
+        zh="您的密码刚刚已在别处更改，本次更改未生效",
+        en="Your password was changed elsewhere in the meantime. This change was not made",
+    ),
+    "unchanged": Text(
+        zh="您的密码尚未更改：填写时间较长，需要重新验证身份。请再填写一次。",
+        en="Your password is not changed yet: it took a while, so you had to prove who you are. Fill it in once more.",
+    ),
     "new": Text(zh="新密码", en="New password"),
     "new_hint": HINT,
     "new_wrong": Text(zh="密码应为 8 至 128 个字符", en="A password has 8 to 128 characters"),

@@ -138,20 +138,16 @@ async def end_less_sure(desk: Desk, by: Actor, person: str, factors_version: int
             await _end(desk, acts.session_ended(by, session.id, "factor-removed"))
 
 
-async def end_others(desk: Desk, by: Actor, person: str, user_version: int, here: str) -> None:
-    """A person chose another password, in the session `here`, which goes on. All that were begun before are over; their
-    applications are told."""
-    await desk.sessions.change(here, lambda session: session.stay(user_version))
+async def end_others(desk: Desk, by: Actor, person: str, user_version: int, here: str) -> str:
+    """A person chose another password, in the session `here`, which goes on; what its browser keeps from now on, and
+    whoever else may have what it kept before does not. All that were begun before are over; their applications are
+    told."""
+    secret = secrets.token_urlsafe(32)
+    await desk.sessions.change(here, lambda session: session.stay(user_version, secret))
     while sessions := await store.open_before(desk.sessions, person, user_version=user_version):
         for session in sessions:
             await _end(desk, acts.session_ended(by, session.id, "password-changed"))
-
-
-async def renew_secret(desk: Desk, id_: str) -> str:
-    """What the browser of a session keeps from now on: who may have what it kept before has nothing of it."""
-    secret = secrets.token_urlsafe(32)
-    await desk.sessions.change(id_, lambda session: session.renew_secret(secret))
-    return f"{id_}.{secret}"
+    return f"{here}.{secret}"
 
 
 async def tend(desk: Desk, id_: str) -> bool:

@@ -94,13 +94,11 @@ class Session(Revocable):
         if self.factors_version == factors_version - 1:
             self.factors_version = factors_version
 
-    def stay(self, user_version: int) -> None:
-        """The person chose another password here, which made this version: the session knows, and goes on."""
+    def stay(self, user_version: int, secret: str) -> None:
+        """The person chose another password here, which made this version: the session knows, and goes on. The browser
+        gets another secret: who may have the old one has nothing of it."""
         if self.user_version == user_version - 1:
             self.user_version = user_version
-
-    def renew_secret(self, secret: str) -> None:
-        """The browser gets another secret."""
         self.digest = digest(secret)
 
     def serve(self, application: str) -> None:

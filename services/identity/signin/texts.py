@@ -14,7 +14,7 @@ WORDS: Mapping[str, Text] = {
     "login_missing": Text(zh="请输入登录名", en="Enter your login name"),
     "password_missing": Text(zh="请输入密码", en="Enter your password"),
     "wrong": Text(zh="登录名或密码不正确", en="The login name or password is not right"),
-    "wait": Text(zh="尝试次数过多，请在 {seconds} 秒后重试", en="Too many attempts. Try again in {seconds} seconds"),
+    "wait": Text(zh="尝试次数过多，请在 {seconds} 秒后重试", en="Too many attempts. Wait {seconds} s and try again"),
     "or": Text(zh="或使用通行密钥", en="Or use a passkey"),
     "passkey_hint": Text(
         zh="用设备的指纹、面容或锁屏密码登录，无需登录名和密码。",

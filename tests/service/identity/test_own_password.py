@@ -3,14 +3,16 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from services.identity.factors.commands import FRESH_S
 from shared.contracts.identity import ActNoted, CredentialChanged, RevocationPublished
+from shared.errors import Fault
 from tests.service.identity.conftest import LI_NA, PASSWORD, WEB, Identity
-from tests.service.identity.walking import FACTORS, PORTAL, Walker, form, is_second, leads
+from tests.service.identity.walking import FACTORS, PORTAL, Walker, form, forms, is_second, leads
 
 HERE, NEW = "/account/password", "another-password-海"
 REFRESHING = WEB | {"scopes": ["openid", "services", "offline_access"]}
@@ -121,8 +123,20 @@ async def test_by_the_api_the_application_goes_on_by_its_refresh_token(li: Walke
     again = {"grant_type": "refresh_token", "client_id": "web", "refresh_token": given["refresh_token"]}
     refreshed = (await li.http.post("/token", data=again)).json()
     assert (await li.city.me(refreshed["access_token"])).status_code == 200
-    assert (await li.get("/account")).status_code == 200
     assert await signs_in(li.city, NEW) == 303
+
+
+async def test_by_the_api_the_browser_of_the_session_is_signed_out(li: Walker) -> None:
+    """Its cookie may have been copied, and an application cannot leave it another one."""
+    async with li.city.browser() as http:
+        http.cookies.set("tongban_session", li.http.cookies["tongban_session"], "127.0.0.1", "/")
+        assert (await by_api(li, await token(li), current="not-her-password")).status_code == 422
+        assert (await http.get("/account")).status_code == 200, "nothing was changed"
+        assert (await by_api(li, await token(li))).status_code == 204
+        assert (await http.get("/account")).status_code == 303
+    leads(await li.get("/account"), "/sign-in?next=%2Faccount")
+    leads(await li.password(await li.get("/sign-in", next="/account/sessions"), NEW), "/account/sessions")
+    assert len(forms(await li.get("/account/sessions"))) == 3, "the application's is seen and can be ended"
 
 
 # -- the present one --------------------------------------------------------------------------------------
@@ -140,6 +154,46 @@ async def test_the_present_one_is_asked_for_and_nothing_is_shown_again(li: Walke
     assert (one["on"], one["ground"], one["result"]) == ("person-li-na", "wrong_password", "refused")
 
 
+async def test_what_is_wrong_with_the_new_one_is_told_with_a_wrong_current_one(li: Walker) -> None:
+    both = errors(await change(li, current="not-her-password", new="iloveyou1"))
+    assert [*both] == ["current", "new"]
+    alike = await change(li, current="not-her-password", new="not-her-password")
+    assert errors(alike) == {"current": "This is not your current password"}, "it is not the one she has"
+    answer = await by_api(li, await token(li), current="not-her-password", new="not-her-password")
+    assert [one["pointer"] for one in answer.json()["faults"]] == ["/current"]
+
+
+async def test_it_was_changed_elsewhere_while_this_one_was_looked_at(
+    li: Walker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashing = li.city.desk.passwords.hash
+
+    async def meanwhile(password: str) -> str:
+        other = await hashing("chosen-elsewhere")
+        await li.city.desk.people.change("person-li-na", lambda known: setattr(known, "password_hash", other))
+        return await hashing(password)
+
+    monkeypatch.setattr(li.city.desk.passwords, "hash", meanwhile)
+    page = await change(li)
+    said = "Your password was changed elsewhere in the meantime. This change was not made"
+    assert (page.status_code, errors(page)) == (409, {"current": said})
+    assert await signs_in(li.city, "chosen-elsewhere") == 303
+
+
+async def test_who_has_to_wait_costs_nothing(li: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the list of common ones is read then, nor what the city is called."""
+    looked_at: list[str] = []
+
+    def faults_of(password: str, *_: object) -> list[Fault]:
+        looked_at.append(password)
+        return []
+
+    monkeypatch.setattr("services.identity.passwords.commands.faults_of", faults_of)
+    for n in range(6):
+        late = await change(li, current=f"guess-number-{n}")
+    assert (late.status_code, len(looked_at)) == (429, 5)
+
+
 async def test_wrong_ones_count_with_those_at_sign_in(li: Walker) -> None:
     for n in range(3):
         assert await signs_in(li.city, f"guess-number-{n}") == 422
@@ -147,7 +201,7 @@ async def test_wrong_ones_count_with_those_at_sign_in(li: Walker) -> None:
         assert (await change(li, current=f"guess-number-{n}")).status_code == 422
     late = await change(li)
     assert (late.status_code, late.headers["retry-after"]) == (429, "1")
-    assert errors(late) == {"current": "Too many attempts. Try again in 1 seconds"}
+    assert errors(late) == {"current": "Too many attempts. Wait 1 s and try again"}
     assert await signs_in(li.city, PASSWORD) == 429
     answer = await by_api(li, await token(li))
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
@@ -165,6 +219,7 @@ async def test_wrong_ones_count_with_those_at_sign_in(li: Walker) -> None:
         ("Li-Na!2026", None, {"new": "This password is little more than a name"}),
         ("1390000-7777", None, {"new": "This password is little more than a name"}),
         (PASSWORD, None, {"new": "This is the password you have"}),
+        (PASSWORD.replace("a", "ａ"), None, {"new": "This is the password you have"}),
         ("short", None, {"new": "A password has 8 to 128 characters"}),
         ("x" * 129, None, {"new": "A password has 8 to 128 characters"}),
         (NEW, NEW + " ", {"again": "This is not the same as the new password"}),
@@ -215,10 +270,18 @@ async def test_who_proved_it_long_ago_proves_it_again_first(li: Walker) -> None:
     li.city.clock.forward(timedelta(seconds=FRESH_S - 90))
     leads(await li.get(HERE), f"/sign-in?next=%2Faccount%2Fpassword&max_age={FRESH_S}")
     late = await li.send(page, current=PASSWORD, new=NEW, again=NEW)
-    leads(late, f"/sign-in?max_age={FRESH_S}")
+    back = "/account/password?unchanged=yes"
+    leads(late, f"/sign-in?{urlencode({'max_age': FRESH_S, 'next': back})}")
     answer = await by_api(li, before)
     assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
     assert await signs_in(li.city, PASSWORD) == 303
+    said = "Your password is not changed yet"
+    leads(await li.password(await li.get(late.headers["location"])), back)
+    assert "您的密码尚未更改" in (await li.get(back)).text
+    again = await li.get(HERE, unchanged="yes", ui_locales="en")
+    assert (said in again.text, errors(again)) == (True, {})
+    assert (await li.send(form(again, HERE), current=PASSWORD, new=NEW, again=NEW)).status_code == 200
+    assert said not in (await li.get(HERE)).text
 
 
 async def test_who_has_a_second_factor_shows_it_too(li: Walker) -> None:
@@ -233,8 +296,8 @@ async def test_who_has_a_second_factor_shows_it_too(li: Walker) -> None:
     assert answer.status_code == 401
     assert f'acr_values="aal2", max_age="{FRESH_S}"' in answer.headers["www-authenticate"]
     leads(await li.second(await li.get("/sign-in", acr_values="aal2", next=HERE)), HERE)
-    assert (await by_api(li, await token(li))).status_code == 204
-    assert (await change(li, current=NEW, new=PASSWORD)).status_code == 200
+    assert (await change(li)).status_code == 200
+    assert (await by_api(li, await token(li), current=NEW, new=PASSWORD)).status_code == 204
     assert (await li.city.desk.factors.collection.find({}))[0]["app"] is not None, "the factors stay"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from deploy.city.files import read
 from services.identity.passwords.commands import faults as faults_of_choice
+from shared.store.collection import Index
+from shared.store.memory import MemoryCollection
 from tests.service.identity.conftest import LI_NA, Identity
 from tests.service.identity.registering import ZHOU_TING, Registers, begin
 from tests.service.identity.test_registration_pages import send
@@ -54,6 +56,17 @@ async def test_the_page_says_so_at_the_field(city: Identity, ui: str, text: str)
 )
 async def test_the_service_the_city_and_the_person_s_own_numbers_are_no_password(city: Identity, password: str) -> None:
     assert faults(await begin(city, password=password)) == {"/password": "guessable"}
+
+
+async def test_what_the_city_is_called_is_found_by_an_index(city: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, list[tuple[str, int]]]] = []
+
+    async def ensure(self: MemoryCollection, *indexes: Index) -> None:
+        made.extend((self.name, list(one.keys)) for one in indexes)
+
+    monkeypatch.setattr(MemoryCollection, "ensure", ensure)
+    async with (await city.replica()).http:
+        assert ("divisions", [("row.level", 1)]) in made
 
 
 async def test_the_sample_city_s_people_have_chosen_well(city: Identity) -> None:

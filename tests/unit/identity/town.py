@@ -257,7 +257,7 @@ class Town:
         """In a session, which goes on."""
         if live := [id_ for id_ in self.sessions if self.is_live(id_)]:
             self.person.choose_password(self.person.password_hash, "cd"[n % 2], self.now)
-            self.sessions[live[n % len(live)]].stay(self.person.token_version)
+            self.sessions[live[n % len(live)]].stay(self.person.token_version, "x")
 
     def prove(self, n: int) -> None:
         """With a second factor where there is one, else with the password alone."""

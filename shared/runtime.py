@@ -157,7 +157,7 @@ class Runtime:
             Lease(self.database.collection("leases"), "relay", self.settings.instance),
             self.clock,
             f"/{self.settings.city}/{self.settings.service}",
-            notes=Notes(self.database.collection("notes")),
+            notes=Notes(self.database),
             metrics=RelayMetrics(self.registry),
         )
         options = (lambda: client_options(self.settings)) if self._kafka else None

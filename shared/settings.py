@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared import crashpoint
+from shared import crashpoint, tls
 
 PREFIX = "TONGBAN_"
 THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -76,6 +76,13 @@ class ServiceSettings(BaseSettings):
             raise ValueError("https, unless it is this machine: passwords and tokens go there")
         return value
 
+    @field_validator("kafka_ca_file")
+    @classmethod
+    def _ca_file_is_used(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and others.data.get("kafka_security_protocol") == "SASL_PLAINTEXT":
+            raise ValueError("with SASL_SSL only: in clear text nobody is proven")
+        return certificates(value)
+
     @field_validator("crash_at")
     @classmethod
     def _crash_at_is_a_point(cls, value: str, others: ValidationInfo) -> str:
@@ -92,6 +99,15 @@ class ServiceSettings(BaseSettings):
         named.setdefault("instance", f"{socket.gethostname()}:{named.get('http_port')}")
         named.setdefault("mongo_database", f"tongban_{cls.service}")
         return named
+
+
+def certificates(file: Path | None) -> Path | None:
+    """The file, if certificates can be read from it. Raises `ValueError`."""
+    try:
+        tls.context(file)
+    except OSError:
+        raise ValueError("no certificates can be read from it") from None
+    return file
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

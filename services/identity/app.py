@@ -169,7 +169,7 @@ def _desk(runtime: Runtime, settings: IdentitySettings, masters: MasterKeys) -> 
         tries=Tries(runtime.collection("tries", *TRIES_INDEXES)),
         companies=repository("companies", Company, *COMPANY_INDEXES),
         claims=repository("claims", Claim, *CLAIM_INDEXES, keys=opened),
-        audit=audit_opening.opened(runtime, settings),
+        audit=audit_opening.opened(runtime, settings, vault),
         vault=vault,
         factors=repository("factors", Factors, keys=opened),
         used_forms=repository("used_forms", UsedForm), attempts=repository("attempts", Attempts),

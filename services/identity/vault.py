@@ -35,7 +35,7 @@ class Vault:
 
     def __init__(self, passphrase: str) -> None:
         self._passphrase = passphrase
-        self._digesting = _derived(_stretched(passphrase, WAYS[NOW]), b"digesting")
+        self._digesting = self.key("digesting")
 
     def close(self, plain: bytes, about: str) -> str:
         """Closed text, which opens as being about the same only: it cannot be moved to somebody else's document."""
@@ -53,6 +53,10 @@ class Vault:
     def digest(self, about: str, text: str) -> str:
         """The same text for the same text, of which nobody without the key finds out what it was."""
         return keyed_digest(self._digesting, about, text).hex()
+
+    def key(self, use: str) -> bytes:
+        """A key for another use, by the same slow way: who guesses the passphrase by what this one makes is as slow."""
+        return _derived(_stretched(self._passphrase, WAYS[NOW]), use.encode())
 
     def _cipher(self, way: str) -> AESGCM:
         if way not in WAYS:

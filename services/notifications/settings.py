@@ -5,13 +5,13 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from services.notifications.messages.domain import Pace
 from services.notifications.messages.letters import reachable
 from services.notifications.messages.post import Server
 from shared import tls
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, certificates
 
 
 class NotificationsSettings(ServiceSettings):
@@ -37,6 +37,13 @@ class NotificationsSettings(ServiceSettings):
     mail_patience_hours: float = Field(default=72, gt=0)
     contact_patience_hours: float = Field(default=24, gt=0)
 
+    @field_validator("smtp_ca_file")
+    @classmethod
+    def _ca_file_is_used(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and others.data.get("smtp_security") == "offered":
+            raise ValueError("with starttls or tls only: what is offered may be taken out by whoever is in between")
+        return certificates(value)
+
     @field_validator("mail_from")
     @classmethod
     def _mail_from_is_an_address(cls, value: str) -> str:
@@ -48,7 +55,7 @@ class NotificationsSettings(ServiceSettings):
     @property
     def server(self) -> Server:
         """The mail server."""
-        known = tls.context(self.smtp_ca_file) if self.smtp_security != "offered" or self.smtp_ca_file else None
+        known = tls.context(self.smtp_ca_file) if self.smtp_security != "offered" else None
         return Server(self.smtp_host, self.smtp_port, self.smtp_security, known)
 
     @property

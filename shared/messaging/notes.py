@@ -6,16 +6,16 @@ reads remembers what it read. To ask every collection instead cost a service wit
 
 from collections.abc import Iterable
 
-from shared.store.collection import Collection, DuplicateKey
+from shared.store.collection import Database, DuplicateKey
 
 BROKER, WRITTEN = "broker", "written"
 
 
 class Notes:
-    """The notes of one service, in a collection of its store."""
+    """The notes of one service, in its store; `brokers` is what their collection was for at first."""
 
-    def __init__(self, notes: Collection) -> None:
-        self._notes = notes
+    def __init__(self, database: Database) -> None:
+        self._notes = database.collection("brokers")
         self._read: dict[str, int] = {}
 
     async def broker(self) -> str | None:

@@ -70,7 +70,7 @@ class Office:
         self.messages = Repository(store, "messages", Message, self._written)
         lease = Lease(store.collection("leases"), "relay", name)
         outlet = Outlet(self.process, world.bus, world.network)
-        notes = Notes(store.collection("notes"))
+        notes = Notes(store)
         source = f"/dalian/{self.service}"
         self.relay = Relay([self.petitions, self.messages], outlet, lease, self.clock, source, notes=notes)
         self.timers, self.watch = Timers(self.clock), Watch()

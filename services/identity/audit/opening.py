@@ -7,13 +7,14 @@ from services.identity.audit import store
 from services.identity.audit.domain import Seal
 from services.identity.audit.kit import Audit
 from services.identity.settings import IdentitySettings
+from services.identity.vault import Vault
 from shared.audit.actors import Places
 from shared.audit.book import INDEXES, Book
 from shared.audit.sheets import Sheet, Sheets
 from shared.runtime import Runtime
 
 
-def opened(runtime: Runtime, settings: IdentitySettings) -> Audit:
+def opened(runtime: Runtime, settings: IdentitySettings, vault: Vault) -> Audit:
     """Its collections, timers and tasks are the runtime's."""
     repository = runtime.repository("sheets", Sheet)
     sheets, seals = Sheets(repository, runtime.clock), runtime.repository("seals", Seal)
@@ -26,5 +27,4 @@ def opened(runtime: Runtime, settings: IdentitySettings) -> Audit:
         timedelta(days=settings.audit_days),
         partial(store.sealed, seals, runtime.clock),
     )
-    places = Places(settings.key_passphrase.get_secret_value())
-    return Audit(places, sheets, book, seals, settings.audit_days)
+    return Audit(Places(vault.key("audit places")), sheets, book, seals, settings.audit_days)

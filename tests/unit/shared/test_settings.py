@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 
 from shared.settings import ServiceSettings, SettingsError, load
+from shared.testing.certificates import self_signed
 
 
 class WaterworksSettings(ServiceSettings):
@@ -105,6 +106,25 @@ def test_no_secret_shows_in_errors_or_in_the_settings(environment: pytest.Monkey
     with pytest.raises(SettingsError) as caught:
         load(WaterworksSettings)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "written"), [("SASL_SSL", None), ("SASL_SSL", "no certificate"), ("SASL_PLAINTEXT", "")]
+)
+def test_who_may_vouch_for_the_broker_is_read_at_the_start(
+    environment: pytest.MonkeyPatch, tmp_path: Path, protocol: str, written: str | None
+) -> None:
+    """And not when it is first spoken to; nor is it passed over in silence."""
+    file = tmp_path / "ca.pem"
+    if written is not None:
+        file.write_text(written or self_signed(tmp_path)[0].read_text())
+    environment.setenv("TONGBAN_KAFKA_SECURITY_PROTOCOL", protocol)
+    environment.setenv("TONGBAN_KAFKA_CA_FILE", str(file))
+    with pytest.raises(SettingsError, match=r"^TONGBAN_KAFKA_CA_FILE: "):
+        load(WaterworksSettings)
+    file.write_text(self_signed(tmp_path)[0].read_text())
+    environment.setenv("TONGBAN_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    assert load(WaterworksSettings).kafka_ca_file == file
 
 
 def test_a_crash_point_that_does_not_exist_is_named_at_the_start(environment: pytest.MonkeyPatch) -> None:

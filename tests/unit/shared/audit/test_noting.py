@@ -72,9 +72,9 @@ def test_what_may_not_be_is_not_noted() -> None:
     ],
 )
 def test_a_place_is_known_again_and_not_known_from_its_digest(one: str, other: str, same: bool) -> None:
-    places = Places("a secret of sixteen")
+    places = Places(b"a key")
     assert (places.of(one) == places.of(other)) is same
-    assert places.of(one) != Places("another secret of 16").of(one), "without the key nobody can try them all"
+    assert places.of(one) != Places(b"another key").of(one), "without the key nobody can try them all"
     assert places.of(one) != places.digest("login", one)
     assert one not in places.of(one)
 

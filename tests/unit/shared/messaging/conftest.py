@@ -108,7 +108,7 @@ def relay_over(
 ) -> Relay:
     """A relay of the office."""
     lease = Lease(database.collection("leases"), "relay", holder)
-    notes = Notes(database.collection("notes"))
+    notes = Notes(database)
     return Relay([petitions], broker, lease, clock, "/dalian/petitions", notes=notes)
 
 

@@ -56,7 +56,7 @@ async def test_a_replica_that_leaves_tells_what_it_wrote_last(
     assert await relay_over(elsewhere, broker, database, clock)._lease.hold()
     await _file(elsewhere, clock, "petition-1")
     await other.stop()
-    assert await Notes(database.collection("notes")).heard() == {"petitions"}
+    assert await Notes(database).heard() == {"petitions"}
 
 
 async def test_what_could_not_be_told_is_told_when_the_store_is_back(
@@ -143,3 +143,9 @@ async def test_what_is_written_to_a_document_on_its_way_goes_when_that_has_lande
     broker.waiting["petition-1"].set()
     await eventually(lambda: _taken(broker, 2), within=2.0, every=0.005)
     running.cancel()
+
+
+async def test_the_broker_that_an_earlier_version_noted_is_still_known(database: MemoryDatabase) -> None:
+    """One that is renewed with the upgrade would not be told everything again."""
+    await database.collection("brokers").update({"_id": "broker"}, {"$set": {"name": "one"}}, upsert=True)
+    assert await Notes(database).broker() == "one"

@@ -107,7 +107,7 @@ class Ground:
         settings = self.settings(instance)
         environment = {
             f"TONGBAN_{name.upper()}": str(getattr(value, "get_secret_value", lambda v=value: v)())
-            for name, value in settings.model_dump().items()
+            for name, value in settings.model_dump(exclude_none=True).items()
         }
         environment |= {"OFFICE_SERVICE": self.service, "OFFICE_TOPICS": " ".join(topics)} | more
         return subprocess.Popen(

@@ -100,7 +100,7 @@ def of_city(platform: Platform) -> list[Program]:
         programs.insert(0, Program("kafka", "platform", tuple(kafka.start_command(settings)), environment, "kafka"))
     if platform.store.program:
         line = store.start_command(platform.store, settings, data / "store")
-        programs.insert(1, Program("store", "platform", tuple(line), {}, "store"))
+        programs.insert(1, Program("store", "platform", tuple(line), store.environment(platform.store), "store"))
         if not platform.store.is_mongod:
             port = {"TONGBAN_STORE_PORT": str(settings.store_port)}
             programs.insert(2, Program("store-watch", "platform", _python("-m", "deploy.local.watch"), port))

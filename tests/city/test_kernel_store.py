@@ -119,6 +119,20 @@ async def test_what_the_kernel_asks_takes_no_longer_among_many_documents(ground:
     assert {name: ratio for name, ratio in longer.items() if ratio > 2.5} == {}
 
 
+async def test_a_write_takes_no_longer_after_very_many(ground: Ground) -> None:
+    """The embedded store kept a log of its last 100,000 changes, and looked for the end of it at each write."""
+    database = ground.database()
+    petitions = await _filled(database, "few", 20)
+    before = await _median(_nothing, _answered, petitions)
+    with MongoClient[dict[str, Any]](ground.city.platform.store.uri) as store:
+        noise = store[ground.service]["noise"]
+        for begin in range(0, 120_000, 1000):
+            noise.insert_many([{"_id": n} for n in range(begin, begin + 1000)], ordered=False)
+    after = await _median(_nothing, _answered, petitions)
+    await database.close()
+    assert after < 5 * before
+
+
 async def _filled(database: MongoDatabase, name: str, size: int) -> Repository[Petition]:
     """Documents that have told everything, one of which is asked about."""
     repository = Repository(database, name, Petition)

@@ -1,6 +1,7 @@
 """Logs: one JSON object a line on stderr, with the trace, and without personal data or secrets.
 
-Lines of the standard library's loggers (uvicorn, aiokafka, FastStream) come out in the same shape.
+Lines of the standard library's loggers (uvicorn, aiokafka, FastStream) come out in the same shape. Ours do not pass
+through it: a line by way of it takes twice as long.
 Give FastStream `logging.getLogger("kafka")`.
 """
 
@@ -8,9 +9,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -38,22 +42,22 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _identify(service),
     ]
+    written: list[Processor] = [
+        redact,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(default=_plain, ensure_ascii=False),
+    ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, *written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redact,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(default=_plain, ensure_ascii=False),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
         )
     )
     root = logging.getLogger()
@@ -61,6 +65,21 @@ def configure(service: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+class _Lines:
+    """Where the lines of a logger of ours go. A disk that is full under them must not stop the work."""
+
+    _one_by_one = Lock()
+
+    def __init__(self, name: str = "tongban") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError), self._one_by_one:
+            sys.stderr.write(f"{line}\n")
+
+    debug = info = warning = error = critical = msg
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -78,6 +97,7 @@ def _clean(key: object, value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=1024)
 def _is_sensitive(key: str) -> bool:
     return any(word.lower() in SENSITIVE for word in _WORDS.findall(key))
 

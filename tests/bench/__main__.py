@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 
 from deploy.local.settings import ROOT
+from shared.web.server import freeze_loaded
 from tests.bench import page
 from tests.bench.meter import machine
 from tests.bench.result import Result
@@ -70,6 +71,7 @@ def main() -> int:
 
 async def _measure(name: str, console: Console) -> Result:
     bench: Bench = import_module(f"tests.bench.{BENCHES[name]}").measure
+    freeze_loaded()  # B3 to B6 read and publish in this process, ours and by hand, and stand for services
     return await bench(console)
 
 

@@ -1,5 +1,7 @@
 """Log lines: shape and redaction."""
 
+import errno
+import io
 import json
 import logging
 from typing import Any
@@ -76,6 +78,20 @@ def test_a_traceback_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         structlog.get_logger("test").exception("failed")
     (line,) = lines(capsys)
     assert "RuntimeError: broken" in line["exception"]
+
+
+class _FullDisk(io.StringIO):
+    """Under a file that the log goes to."""
+
+    def write(self, line: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", line)
+
+
+def test_a_full_disk_under_the_log_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    our_logging.configure("intake")
+    monkeypatch.setattr("sys.stderr", _FullDisk())
+    for level in ("debug", "info", "warning", "error", "critical", "exception"):
+        getattr(structlog.get_logger("test"), level)("said to nobody")
 
 
 def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,12 @@ def begin(traceparent: str | None, about: Callable[[], Mapping[str, str]]) -> No
     _about.set(about)
 
 
+def leave() -> None:
+    """This task works in no trace and at nothing any more."""
+    _current.set(None)
+    _about.set(None)
+
+
 def about() -> Mapping[str, str]:
     """What this task works at, for its log lines."""
     return {} if (told := _about.get()) is None else told()

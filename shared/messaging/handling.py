@@ -43,6 +43,7 @@ class Handling:
 
     async def tried(self, record: Record) -> Exception | None:
         """Handle the record or park it; where neither can be done now, why."""
+        telemetry.leave()  # whoever works at it has worked at others
         try:
             if await self._stands(record):
                 await self._park(record, None)
@@ -108,7 +109,7 @@ class Handling:
         await self._apply(handler, head, read(record, head, model))
 
     async def _apply(self, handler: Handler, head: Head, event: Event[Any]) -> None:
-        telemetry.begin(head.trace, head.told)  # until this key's next event: each key has a task, each task its own
+        telemetry.begin(head.trace, head.told)  # until this worker's next event
         began = time.perf_counter()
         try:
             await handler(event)

@@ -7,12 +7,12 @@ key; the other keys go on. While the store or the broker is away keys are held: 
 """
 
 import asyncio
-import itertools
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -26,11 +26,11 @@ from shared.messaging.envelope import Record
 from shared.messaging.handling import HOLD_ON, Handlers, Handling
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import Parked
+from shared.messaging.turns import Turns
 from shared.store.lease import Watch
 
 log = structlog.get_logger("lane")
 
-T = TypeVar("T")
 POLL_MS = 1
 """FastStream sleeps this long after an empty poll; the poll itself waits longer (`PatientConsumer`)."""
 BATCH = 500
@@ -38,7 +38,7 @@ WIDTH = 64
 """Keys handled in parallel. What they insert and read goes to the store together; updates queue one by one there,
 and callers over HTTP stand in the same queue."""
 ROOM = WIDTH // 2
-"""The next batch is fetched when no more keys than this are under way: the slots stay full, and batches large."""
+"""The next batch is fetched when no more keys than this are under way: all of `WIDTH` stay busy, and batches large."""
 UNDER_WAY = 2 * BATCH
 """Records that are begun and not done, at most, and a batch: one key may have many of them."""
 COMMIT_SECONDS = 0.1
@@ -62,13 +62,13 @@ Key = tuple[str, str]
 
 @dataclass(eq=False)
 class Batch:
-    """Records that came together. `ends`: where each partition goes on after them."""
+    """Records that came together. `ends`: where each partition goes on after them; `left`: keys that are not done."""
 
     consumer: Any
     ends: dict[TopicPartition, int]
     oldest: float | None
-    keys: list["asyncio.Task[None]"] = field(default_factory=list)
-    done: bool = False
+    left: int
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -100,14 +100,13 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._looked = 0.0
         self._life = 0
         self._rejoined = False
-        self._slots = asyncio.Semaphore(WIDTH)
-        self._tails: dict[Key, tuple[int, asyncio.Task[Any]]] = {}
-        self._turns = itertools.count()
+        self._room = asyncio.Event()
+        self._turns: Turns[Key] = Turns(WIDTH, self._room.set)
         self._batches: deque[Batch] = deque()
         self._settling: dict[Batch, asyncio.Task[None]] = {}
         self._committing = asyncio.Lock()
         self._committed = 0.0
-        self._under_way, self._room, self._leaving = 0, asyncio.Event(), False
+        self._under_way, self._leaving = 0, False
         self._uncommitted = 0
         self._held: dict[Key, str] = {}
         self._metrics = metrics or LaneMetrics(CollectorRegistry())
@@ -166,12 +165,11 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         broker, self._broker, self._subscriber = self._broker, None, None
         if broker is not None:
             await broker.stop()
-        keys = [task for batch in self._batches for task in batch.keys]
-        given_up = {*keys, *self._ends()}
-        for task in given_up:
+        await self._turns.stop()
+        for task in (settling := set(self._settling.values())):
             task.cancel()
-        if given_up:
-            await asyncio.wait(given_up)
+        if settling:
+            await asyncio.wait(settling)
         self._batches.clear()
         self._held.clear()
         self._under_way = 0
@@ -237,7 +235,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     def behind_seconds(self) -> float:
         """How long the oldest record that is being handled has waited, on its topic and here; 0 when there is none."""
-        oldest = min((b.oldest for b in self._batches if not b.done and b.oldest is not None), default=None)
+        oldest = min((b.oldest for b in self._batches if not b.done.is_set() and b.oldest is not None), default=None)
         return 0.0 if oldest is None else max(0.0, self._now() - oldest)
 
     @property
@@ -264,58 +262,41 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             for r in message.raw_message
         ]
         self._begin(records, message.consumer)
-        while (len(self._tails) > ROOM or self._under_way > UNDER_WAY) and not self._leaving:
+        while (len(self._turns) > ROOM or self._under_way > UNDER_WAY) and not self._leaving:
             self._room.clear()
             await self._room.wait()
 
     # -- batches -----------------------------------------------------------------------------------------
 
-    def _begin(self, records: Iterable[Record], consumer: Any = None) -> "asyncio.Task[None]":
+    def _begin(self, records: Sequence[Record], consumer: Any = None) -> "asyncio.Task[None]":
         """Put the records behind what their keys have to do already; a task that ends when all is done."""
         keys: dict[Key, list[Record]] = defaultdict(list)
-        ends: dict[TopicPartition, int] = {}
+        ends: dict[tuple[str, int], int] = {}
         for record in records:
             keys[record.topic, record.lock].append(record)
-            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        waiting = (r.written_at for of_key in keys.values() for r in of_key if r.written_at is not None)
-        batch = Batch(consumer, ends, min(waiting, default=None))
-        self._under_way += sum(map(len, keys.values()))
-        batch.keys = [self._in_turn(key, self._in_order(key, of_key)) for key, of_key in keys.items()]
+            ends[record.topic, record.partition] = record.offset + 1
+        oldest = min((r.written_at for r in records if r.written_at is not None), default=None)
+        batch = Batch(consumer, {TopicPartition(*at): end for at, end in ends.items()}, oldest, len(keys))
+        self._under_way += len(records)
+        for key, of_key in keys.items():
+            self._turns.put(key, partial(self._in_order, key, of_key, batch))
+        if not keys:
+            batch.done.set()
         self._batches.append(batch)
         settling = self._settling[batch] = asyncio.create_task(self._settle(batch))
         return settling
 
-    def _in_turn(self, key: Key, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Do the work as soon as all is done that the key had to do before."""
-        turn, before = next(self._turns), self._tails.get(key)
-        task = asyncio.create_task(self._after(before and before[1], key, turn, work))
-        self._tails[key] = turn, task
-        return task
-
-    async def _after(self, before: "asyncio.Task[Any] | None", key: Key, turn: int, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            if before is not None:
-                await asyncio.wait([before])
-            return await work
-        finally:
-            work.close()
-            if self._tails[key][0] == turn:
-                del self._tails[key]
-            self._room.set()
-
     async def _settle(self, batch: Batch) -> None:
         """Wait for the batch, and commit what is done: the first ones first, and nothing before them."""
         try:
-            if batch.keys:
-                await asyncio.wait(batch.keys)
-            batch.done = True
+            await batch.done.wait()
             async with self._committing:
                 if batch not in self._batches:  # with others, just now
                     return
                 if batch.consumer is not None:
                     await asyncio.sleep(self._committed + COMMIT_SECONDS - time.monotonic())
                 done: list[Batch] = []
-                while self._batches and self._batches[0].done:
+                while self._batches and self._batches[0].done.is_set():
                     done.append(self._batches.popleft())
                 if done:
                     await self._commit(done)
@@ -340,31 +321,27 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             self._uncommitted += 1
             log.warning("lane.uncommitted", group=self.group, error=repr(exc))
 
-    def _ends(self) -> list["asyncio.Task[Any]"]:
-        """The tasks with which all ends that is under way now."""
-        return [*(task for _, task in self._tails.values()), *self._settling.values()]
-
     async def _finished(self, within: float) -> bool:
         """Wait until what is under way now is done and committed; whether it was."""
-        tasks = self._ends()
-        return not tasks or not (await asyncio.wait(tasks, timeout=within))[1]
+        ends = {*self._settling.values(), *self._turns.asked}
+        return not ends or not (await asyncio.wait(ends, timeout=within))[1]
 
     # -- handling ----------------------------------------------------------------------------------------
 
     async def handle(self, records: Iterable[Record]) -> None:
         """Handle records to their end, however long our infrastructure is away."""
-        await self._begin(records)
+        await self._begin(list(records))
 
-    async def _in_order(self, key: Key, records: Sequence[Record]) -> None:
-        try:
-            async with self._slots:
-                for record in records:
-                    while (fault := await self._handling.tried(record)) is not None:
-                        self._hold(key, fault)
-                        await asyncio.sleep(self._pause)
-                    self._held.pop(key, None)
-        finally:
-            self._under_way -= len(records)
+    async def _in_order(self, key: Key, records: Sequence[Record], batch: Batch) -> None:
+        for record in records:
+            while (fault := await self._handling.tried(record)) is not None:
+                self._hold(key, fault)
+                await asyncio.sleep(self._pause)
+            self._held.pop(key, None)
+        self._under_way -= len(records)
+        batch.left -= 1
+        if not batch.left:
+            batch.done.set()
 
     def _hold(self, key: Key, fault: Exception) -> None:
         if not isinstance(fault, HOLD_ON):  # parking itself failed: hold as well, and say so loudly
@@ -382,7 +359,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         handled = 0
         for topic, lock, partition in await self._parked.releasing():
             if self._owns(topic, partition):
-                handled += await self._in_turn((topic, lock), self._release(topic, lock))
+                handled += await self._turns.ask((topic, lock), partial(self._release, topic, lock))
         return handled
 
     def _owns(self, topic: str, partition: int) -> bool:

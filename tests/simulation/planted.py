@@ -16,6 +16,7 @@ from shared.messaging.handling import Handling
 from shared.messaging.lane import Batch, Lane
 from shared.messaging.parked import Parked
 from shared.messaging.relay import Relay
+from shared.messaging.turns import Turns, Work
 from shared.store.collection import Document, Filter, Unavailable
 from shared.store.repository import Repository
 from tests.simulation.bus import Outlet
@@ -125,12 +126,12 @@ def commit_before_effect() -> Iterator[None]:
 @_mistake("done in order, once", among=("go_on", "time_passes", "answer", "trouble_store"))
 def batches_overtake() -> Iterator[None]:
     """A key's records in one batch do not wait for those in the batch before."""
-    after = Lane._after
+    put = Turns.put
 
-    async def at_once(self: Lane, _: Any, *what: Any) -> Any:
-        return await after(self, None, *what)
+    def beside(self: Turns[Any], key: Any, work: Work) -> None:
+        put(self, (key, object()), work)
 
-    with patch.object(Lane, "_after", at_once):
+    with patch.object(Turns, "put", beside):
         yield
 
 

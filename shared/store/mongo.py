@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from copy import deepcopy
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -81,6 +80,13 @@ def _each(exc: errors.BulkWriteError, count: int) -> list[Exception | None]:
     return outcomes
 
 
+def _copied(value: Any) -> Any:
+    """A document of its own; what is in it besides objects and lists never changes."""
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else value
+
+
 class MongoCollection:
     """One collection over motor; see `Collection`."""
 
@@ -123,7 +129,7 @@ class MongoCollection:
         wanted = list(dict.fromkeys(ids))
         found = {one["_id"]: one for one in await _asked(self._c.find({"_id": {"$in": wanted}}, shown).to_list(None))}
         # Each gets its own: what one changes, the other must not see.
-        return [deepcopy(found.get(id_)) if ids.count(id_) > 1 else found.get(id_) for id_ in ids]
+        return [_copied(found.get(id_)) if ids.count(id_) > 1 else found.get(id_) for id_ in ids]
 
     async def find(
         self, filter_: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 100, only: Sequence[str] = ()

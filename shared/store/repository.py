@@ -103,8 +103,13 @@ def _heard_too(document: Document, cause: Cause | None) -> Document:
     return {"_id": document["_id"], "heard": heard, "seen": seen}
 
 
+_PLAIN = frozenset({str, int, float, bool, bytes, datetime, type(None)})
+
+
 def _storable(value: Any) -> Any:
     """BSON knows times and no dates: a date is kept as `YYYY-MM-DD`."""
+    if type(value) in _PLAIN:  # nearly all are, and each write asks of all
+        return value
     if isinstance(value, dict):
         return {key: _storable(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

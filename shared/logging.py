@@ -5,6 +5,7 @@ through it: a line by way of it takes twice as long.
 Give FastStream `logging.getLogger("kafka")`.
 """
 
+import json
 import logging
 import re
 import sys
@@ -42,13 +43,8 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _identify(service),
     ]
-    written: list[Processor] = [
-        redact,
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(default=_plain, ensure_ascii=False),
-    ]
     structlog.configure(
-        processors=[*shared, *written],
+        processors=[*shared, _written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=_Lines,
         cache_logger_on_first_use=False,
@@ -57,7 +53,7 @@ def configure(service: str, level: str = "INFO") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _written],
         )
     )
     root = logging.getLogger()
@@ -67,8 +63,19 @@ def configure(service: str, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
+def _written(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """The line. One that cannot be written as it is must not stop the work: only that it was is told."""
+    try:
+        return str(
+            _json(logger, method, structlog.processors.format_exc_info(logger, method, redact(logger, method, event)))
+        )
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is no reason to fail
+        return json.dumps({"event": "logging.unwritable", "of": str(event.get("event")), "error": type(exc).__name__})
+
+
 class _Lines:
-    """Where the lines of a logger of ours go. A disk that is full under them must not stop the work."""
+    """Where the lines of a logger of ours go. A disk that is full under them, or nothing at all, must not stop the
+    work."""
 
     _one_by_one = Lock()
 
@@ -76,7 +83,7 @@ class _Lines:
         self.name = name
 
     def msg(self, line: str) -> None:
-        with suppress(OSError), self._one_by_one:
+        with suppress(OSError, ValueError, AttributeError), self._one_by_one:  # full, closed, not there
             sys.stderr.write(f"{line}\n")
 
     debug = info = warning = error = critical = msg
@@ -124,3 +131,6 @@ def _plain(value: object) -> str:
     if isinstance(value, BaseException):
         return type(value).__name__
     return f"<{type(value).__name__}>"
+
+
+_json = structlog.processors.JSONRenderer(default=_plain, ensure_ascii=False)

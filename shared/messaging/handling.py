@@ -54,6 +54,10 @@ class Handling:
                 raise
             except Exception as exc:  # noqa: BLE001 - whatever a handler raises parks its key, with the reason
                 await self._park(record, exc)
+        except asyncio.CancelledError as exc:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            return ConnectionError(f"somebody else was ended: {exc!r}")  # not we: the record is still to be handled
         except Exception as exc:  # noqa: BLE001 - a record that is let go here would be lost
             return exc
         return None

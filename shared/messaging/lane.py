@@ -21,7 +21,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
-from shared import crashpoint
+from shared import crashpoint, telemetry
 from shared.messaging.envelope import Record
 from shared.messaging.handling import HOLD_ON, Handlers, Handling
 from shared.messaging.metrics import LaneMetrics
@@ -368,6 +368,7 @@ class Lane(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         return TopicPartition(topic, partition) in self.assigned()
 
     async def _release(self, topic: str, lock: str) -> int:
+        telemetry.leave()
         handled = 0
         await self._parked.release(topic, lock)  # what joined it since: we may not come to its end this time
         while records := await self._parked.records(topic, lock):

@@ -12,7 +12,8 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Turns(Generic[K]):
-    """At most `width` keys at once. `on_done` is called when a piece of work is over.
+    """At most `width` keys at once, and besides them what somebody waits for. `on_done` is called when a piece of work
+    is over.
 
     A few workers take what is ready in turns: a task for each key costs as much as what most handlers do.
     """
@@ -44,7 +45,8 @@ class Turns(Generic[K]):
             self._engage()
 
     async def ask(self, key: K, work: Callable[[], Awaitable[T]]) -> T:
-        """Put the work, and wait for what comes of it."""
+        """Put the work, and wait for what comes of it. It needs no free worker: all may be held up by an outage, for
+        which who waits here is no reason to wait."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def answered() -> None:
@@ -56,10 +58,15 @@ class Turns(Generic[K]):
             else:
                 if not answer.done():
                     answer.set_result(came)
+            finally:
+                answer.cancel()  # where it ended in another way
 
         self._asked.add(answer)
         answer.add_done_callback(self._asked.discard)
         self.put(key, answered)
+        if len(self._work[key]) == 1 and len(self._workers) >= self._width:
+            self._ready.rotate(1)  # the last one is this key, as it has nothing to do before
+            self._engage()
         return await answer
 
     async def stop(self) -> None:

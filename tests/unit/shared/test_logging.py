@@ -80,6 +80,12 @@ def test_a_traceback_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "RuntimeError: broken" in line["exception"]
 
 
+def _closed() -> io.StringIO:
+    file = io.StringIO()
+    file.close()
+    return file
+
+
 class _FullDisk(io.StringIO):
     """Under a file that the log goes to."""
 
@@ -92,6 +98,23 @@ def test_a_full_disk_under_the_log_stops_nobody(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("sys.stderr", _FullDisk())
     for level in ("debug", "info", "warning", "error", "critical", "exception"):
         getattr(structlog.get_logger("test"), level)("said to nobody")
+
+
+@pytest.mark.parametrize("under", [None, pytest.param(_closed(), id="closed")])
+def test_where_there_is_nothing_to_write_to_nobody_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, under: io.StringIO | None
+) -> None:
+    our_logging.configure("intake")
+    monkeypatch.setattr("sys.stderr", under)
+    structlog.get_logger("test").info("said to nobody")
+
+
+def test_of_a_line_that_cannot_be_written_it_is_told_that_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    our_logging.configure("intake")
+    rows: list[object] = []
+    rows.append(rows)
+    structlog.get_logger("test").info("happened", rows=rows)
+    assert lines(capsys) == [{"event": "logging.unwritable", "of": "happened", "error": "RecursionError"}]
 
 
 def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from shared import telemetry
 from shared.contracts.registry import EventModel
 from shared.messaging.envelope import VALUE_LIMIT, Event, Record
+from shared.messaging.handling import Handling
 from shared.messaging.lane import UNCOMMITTED_LIMIT, Lane
 from shared.messaging.metrics import LaneMetrics
 from shared.messaging.parked import STORED_LIMIT, Parked
@@ -27,7 +28,6 @@ from tests.petitions import OfficeListed, PetitionAnswered, PetitionFiled
 TOPIC = "east.petitions"
 OUT = "hrss.petitions"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-Handling = Callable[[Event[Any]], Awaitable[None]]
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Office:
     """Handles petitions, and writes down what it did."""
 
     done: list[str] = field(default_factory=list)
-    refuse: dict[str, Exception] = field(default_factory=dict)
+    refuse: dict[str, BaseException] = field(default_factory=dict)
     slow: dict[str, asyncio.Event] = field(default_factory=dict)
     traces: list[str] = field(default_factory=list)
     busy: int = 0
@@ -168,6 +168,15 @@ async def test_a_handler_works_in_the_trace_of_its_event(
     await lane.handle([write("a:1"), write("b:1", traceparent=b"garbage")])
     assert office.traces[0] == TRACE
     assert office.traces[1].startswith("00-")
+
+
+async def test_who_worked_at_an_event_takes_nothing_of_it_to_the_next(
+    parked: Parked, write: Callable[..., Record]
+) -> None:
+    telemetry.begin(TRACE, lambda: {"event_id": "another"})
+    handling = Handling({}, parked, LaneMetrics(CollectorRegistry()))
+    assert await handling.tried(write("a:1", PetitionFiled(petition="a", matter="noise"))) is None
+    assert (telemetry.bound(), telemetry.about()) == (None, {})
 
 
 # -- what cannot be handled --------------------------------------------------------------------------------
@@ -316,9 +325,16 @@ async def test_while_the_store_is_away_the_batch_is_held_and_nothing_is_parked(
     assert (lane.held, sorted(office.done), await parked.count()) == (None, ["a:1", "b:1"], 0)
 
 
-@pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), Contention("petition-1")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ConnectionError(), TimeoutError(), Contention("petition-1")),
+        asyncio.CancelledError(),  # somebody was ended for whom it waited too
+    ],
+    ids=repr,
+)
 async def test_a_key_that_meets_an_outage_waits_and_the_others_go_on(
-    lane: Lane, office: Office, parked: Parked, write: Callable[..., Record], error: Exception
+    lane: Lane, office: Office, parked: Parked, write: Callable[..., Record], error: BaseException
 ) -> None:
     office.refuse["a:1"] = error
     async with _handling(lane, write("a:1"), write("a:2"), write("b:1")) as batch:

@@ -75,11 +75,40 @@ async def test_so_many_keys_at_once_and_a_key_with_much_to_do_keeps_no_place(des
 
 
 async def test_what_comes_in_the_moment_in_which_all_is_done_is_done_too(desk: Desk) -> None:
-    more = [desk.work("b1"), desk.work("c1")]
-    turns: Turns[str] = Turns(1, lambda: turns.put(f"{len(more)}", more.pop()) if more else None)
+    turns: Turns[str] = Turns(1)
+
+    async def last() -> None:  # the worker has left when it comes, and has not been missed yet
+        asyncio.get_running_loop().call_soon(turns.put, "b", desk.work("b1"))
+
+    desk.end("b1")
+    turns.put("a", last)
+    await soon(lambda: desk.ended == ["b1"])
+
+
+async def test_who_asks_waits_for_its_key_and_not_for_a_worker(desk: Desk) -> None:
+    async def counted() -> int:
+        return len(desk.begun)
+
+    turns: Turns[str] = Turns(2)
+    for name in ("a1", "b1", "c1"):
+        turns.put(name[0], desk.work(name))
+    await desk.has_begun("a1", "b1")
+    async with asyncio.timeout(5):
+        assert await turns.ask("d", counted) == 2
     desk.end("a1", "b1", "c1")
+    await soon(lambda: len(turns) == 0)
+
+
+async def test_who_asks_is_told_when_the_work_was_ended(desk: Desk) -> None:
+    async def ended() -> int:
+        raise asyncio.CancelledError
+
+    turns: Turns[str] = Turns(1)
+    with pytest.raises(asyncio.CancelledError):
+        await turns.ask("a", ended)
+    desk.end("a1")
     turns.put("a", desk.work("a1"))
-    await soon(lambda: sorted(desk.ended) == ["a1", "b1", "c1"])
+    await soon(lambda: desk.ended == ["a1"])
 
 
 async def test_who_asks_hears_what_came_of_it_in_its_turn(desk: Desk) -> None:

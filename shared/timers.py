@@ -119,7 +119,8 @@ class _Watch:
         now = time.monotonic()
         self._resting = {id_: until for id_, until in self._resting.items() if until > now}
         found, self._named = dict.fromkeys(self._named), []
-        if self._asking or now - self._asked >= self._every:
+        is_time = self._asking or now - self._asked >= self._every
+        if is_time and len(self._flying) < BATCH:  # where enough is woken, the first that lands looks again
             self._asking, self._asked = False, float("-inf")
             found |= dict.fromkeys(await self._due())  # where the store is away, those named are due there as well
             self._asked = now
@@ -134,12 +135,15 @@ class _Watch:
             return [self._backlog.popleft() for _ in range(min(BATCH - len(self._flying), len(self._backlog)))]
         limit = BATCH + len(self._resting) + len(self._flying)  # those must not crowd the others out
         found = await self.repository.due(self._clock.now(), limit)
+        room, fresh = BATCH - len(self._flying), [id_ for id_ in found if id_ not in self._flying]
+        self._backlog.extend(fresh[room:])
         if len(found) == limit:
-            self.nudge()
             known = set(found)
             more = await self.repository.due(self._clock.now(), limit + BACKLOG)
             self._backlog.extend(id_ for id_ in more if id_ not in known)
-        return found
+        if self._backlog:
+            self.nudge()
+        return [*(id_ for id_ in found if id_ in self._flying), *fresh[:room]]
 
     def _launch(self, id_: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._wake(id_))

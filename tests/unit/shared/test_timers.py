@@ -249,6 +249,38 @@ async def test_who_is_named_does_not_pass_a_backlog_nor_make_more_at_once_than_a
     running.cancel()
 
 
+async def test_what_becomes_due_bit_by_bit_makes_no_more_at_once_than_a_batch_either(
+    petitions: Petitions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mails came a little faster than they went: there were 28,000 tasks after twenty minutes, and each look at what is
+    due went through all of them."""
+    monkeypatch.setattr("shared.timers.SWEEP_SECONDS", 0.001)
+    monkeypatch.setattr("shared.timers.BATCH", 4)
+    begun, gate = 0, asyncio.Event()
+    ids = [f"petition-{n}" for n in range(30)]
+
+    async def waking(id_: str) -> None:
+        nonlocal begun
+        begun += 1
+        await gate.wait()
+        await petitions.wake(id_, clock.now())
+
+    ours = Timers(clock)
+    ours.watch(petitions, waking)
+    running = asyncio.create_task(ours.run())
+    for n in range(0, 30, 3):
+        await _file(petitions, clock, *ids[n : n + 3])
+        clock.forward(timedelta(hours=1))
+        ours.nudge("petitions")
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert begun == 4
+    gate.set()
+    await eventually(lambda: _all_reminded(petitions, ids), within=5.0, every=0.005)
+    assert begun == 30
+    running.cancel()
+
+
 async def test_one_that_was_named_while_the_store_was_away_is_found_there(
     timers: Timers, petitions: Petitions, database: MemoryDatabase, clock: FakeClock
 ) -> None:

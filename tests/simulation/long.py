@@ -7,6 +7,7 @@ of ten thousand or more is told in `docs/guarantees.md`.
 import logging
 import os
 import secrets
+import signal
 import sys
 import time
 import traceback
@@ -61,7 +62,9 @@ def main() -> int:
     context = get_context("spawn")
     told, begun = context.Queue(), time.monotonic()
     seeds = range(first, first + workers)
-    running = [context.Process(target=take, args=(number, -(-histories // workers), told)) for number in seeds]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whoever ends us ends the processes too
+    share = -(-histories // workers)
+    running = [context.Process(target=take, args=(number, share, told), daemon=True) for number in seeds]
     for process in running:
         process.start()
     tallies, failures = _follow(told, workers, begun, running)
